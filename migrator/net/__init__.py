@@ -1,0 +1,1 @@
+"""What is asked of the network itself: DNS, SMTP and the text of firewall rules."""
