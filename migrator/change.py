@@ -1,0 +1,134 @@
+"""What may be done to a host, as frozen plain data: the whole vocabulary of doing and undoing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Literal
+
+HostName = Literal["old", "new", "operator"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """A POSIX sh script for a host. It must bear repetition, and exit with 0 only where its end was reached."""
+
+    host: HostName
+    script: str
+    timeout: float = 900.0  # seconds
+    kind: Literal["shell"] = "shell"
+
+
+@dataclass(frozen=True, slots=True)
+class FileEdit:
+    """One file from `before` to `after` (None: absent).
+
+    `mode` (octal text) and `owner` ("user:group") are for a file that does not exist yet; one that exists keeps
+    its own. With `check`, a file that is neither `before` nor `after` stops the change: somebody else edited it.
+    """
+
+    path: str
+    before: bytes | None
+    after: bytes | None
+    mode: str = "0644"
+    owner: str = "root:root"
+    check: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """Files that change together, and the script that makes them count (rebuild, test, reload).
+
+    Where `then` fails, the files of before are put back and `otherwise` runs (default: `then` again), all in the
+    one command on the host.
+    """
+
+    host: HostName
+    files: tuple[FileEdit, ...]
+    then: str = ""
+    otherwise: str | None = None
+    timeout: float = 300.0  # seconds
+    kind: Literal["upload"] = "upload"
+
+
+@dataclass(frozen=True, slots=True)
+class Rsync:
+    """One pass over one tree of the plan, pulled by the new host.
+
+    `delete` removes from the new host what the old one no longer has; `checksum` compares contents instead of
+    size and time.
+    """
+
+    tree: int  # index in plan.sync
+    delete: bool = False
+    checksum: bool = False
+    host: HostName = "new"
+    kind: Literal["rsync"] = "rsync"
+
+
+@dataclass(frozen=True, slots=True)
+class AddressSet:
+    """All address records of one type of a name; no addresses: there are none of that type. TTL in seconds."""
+
+    rdtype: Literal["A", "AAAA"]
+    addresses: tuple[str, ...]
+    ttl: int
+
+
+@dataclass(frozen=True, slots=True)
+class DnsUpdate:
+    """The address records of a name become exactly these, in one message (RFC 2136) or by the operator's program."""
+
+    name: str
+    sets: tuple[AddressSet, ...]
+    host: HostName = "operator"
+    kind: Literal["dns"] = "dns"
+
+
+@dataclass(frozen=True, slots=True)
+class SendProbe:
+    """One SMTP dialogue from the operator's machine to port 25 of an address.
+
+    `expect`: "accepted" sends a message with `token` and wants a 250 for it; "refused" wants the recipient refused
+    for good (5xx), and sends no message.
+    """
+
+    address: str
+    sender: str
+    recipient: str
+    token: str
+    expect: Literal["accepted", "refused"] = "accepted"
+    host: HostName = "operator"
+    kind: Literal["probe"] = "probe"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Nothing is done: only what the change remembers is written into the journal."""
+
+    host: HostName = "operator"
+    kind: Literal["note"] = "note"
+
+
+Command = Shell | Upload | Rsync | DnsUpdate | SendProbe | Note
+
+
+class Undo(Enum):
+    """Why a change has no command that undoes it."""
+
+    NOT_NEEDED = "not needed"
+    IMPOSSIBLE = "impossible"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A deed and what undoes it.
+
+    `undo` restores an absolute earlier state, so it is safe whether or not `do` ran; `remember` goes into the
+    journal together with the confirmation of the deed, and is what later steps find in their memory.
+    """
+
+    summary: str
+    do: Command
+    undo: Command | Undo
+    remember: dict[str, str] = field(default_factory=dict)

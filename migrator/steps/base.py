@@ -1,0 +1,103 @@
+"""The shape of a step: it reads hosts and DNS, and yields changes; it never does anything itself."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar, Protocol
+
+from migrator.change import Change
+from migrator.hosts.base import Reader
+from migrator.hosts.facts import HostFacts
+from migrator.net.resolver import Answer
+from migrator.plan import Plan
+
+
+class Phase(StrEnum):
+    """The five parts of a migration, in their order."""
+
+    PREPARE = "prepare"
+    PRESYNC = "presync"
+    CUTOVER = "cutover"
+    VERIFY = "verify"
+    FINISH = "finish"
+
+
+class Names(Protocol):
+    """What a step may ask of the DNS. Both ask all servers concurrently."""
+
+    def authoritative(self, name: str) -> tuple[Answer, ...]:
+        """Return what every authoritative server says at each of its addresses for A and AAAA of a name."""
+
+    def resolvers(self, name: str) -> tuple[Answer, ...]:
+        """Return what every watched resolver says for A and AAAA of a name, with the remaining TTL."""
+
+
+class Copies(Protocol):
+    """What a step may ask about a tree of the plan on both hosts. Nothing is transferred."""
+
+    def differences(self, tree: int, *, checksum: bool, delete: bool) -> tuple[str, ...]:
+        """Return rsync's itemized differences of a tree, old against new; empty where they are equal.
+
+        Raises CommandFailed where rsync cannot tell.
+        """
+
+
+class Web(Protocol):
+    """What a step may ask of a web server."""
+
+    def head(self, url: str, *, address: str) -> tuple[int, str]:
+        """Return the status and the Location of a GET of `url` sent to `address`, following nothing."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """Everything a step may look at.
+
+    `memory` is what confirmed changes remembered; `attempt` counts from 1 where a step is tried several times;
+    `force` holds the words of --force.
+    """
+
+    plan: Plan
+    old: Reader
+    new: Reader
+    facts: Callable[[str], HostFacts]
+    names: Names
+    copies: Copies
+    web: Web
+    memory: Mapping[str, str]
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None]
+    attempt: int = 1
+    force: frozenset[str] = field(default_factory=frozenset)
+
+    def reader(self, host: str) -> Reader:
+        """Return the Reader of "old" or "new"."""
+        return self.old if host == "old" else self.new
+
+
+class Step(ABC):
+    """One step of a migration. Its docstring's first line is what `status` and the documentation show.
+
+    `after` names the step before it; a mapping gives it for each cut-over strategy, and a step that a strategy
+    does not name is not part of it. The first step is after "".
+    """
+
+    name: ClassVar[str]
+    phase: ClassVar[Phase]
+    after: ClassVar[str | Mapping[str, str]]
+    attempts: ClassVar[int] = 1  # how often changes and verification are tried in turn before the step fails
+
+    def ready(self, context: Context) -> None:  # noqa: B027 - most steps need nothing
+        """Raise NotReady(until=…), Refused or StartOver where the step must not start now."""
+
+    @abstractmethod
+    def changes(self, context: Context) -> Iterator[Change]:
+        """Yield what is still missing, one change at a time; each is performed before the next is asked for."""
+
+    @abstractmethod
+    def verify(self, context: Context) -> None:
+        """Measure anew that the step's aim is reached. Raises VerifyFailed."""
