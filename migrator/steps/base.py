@@ -46,6 +46,17 @@ class Copies(Protocol):
         """
 
 
+class Mail(Protocol):
+    """What a step may ask of a port 25, from the operator's machine. No message is sent."""
+
+    def recipient(self, address: str, *, sender: str, recipient: str) -> tuple[int, str]:
+        """Return the code and text that the live daemon gives to RCPT TO, before the dialogue is ended.
+
+        A banner, EHLO or MAIL that is not answered with 2xx gives its own code and text instead. Raises SmtpError
+        where there is no connection or no SMTP.
+        """
+
+
 class Web(Protocol):
     """What a step may ask of a web server."""
 
@@ -67,6 +78,7 @@ class Context:
     facts: Callable[[str], HostFacts]
     names: Names
     copies: Copies
+    mail: Mail
     web: Web
     memory: Mapping[str, str]
     now: Callable[[], datetime]
