@@ -25,7 +25,7 @@ _FUNCTIONS = """disarm() {
 
 # A pid alone may have passed to another process: it counts only while the script's path stands in its
 # command line. The unit or the session belongs to the host, not to the connection, so it outlives the loss
-# of the latter.
+# of the latter. Where systemd does not run, systemd-run fails at once.
 _ARM = """[ ! -e "$marker" ] || exit 3
 umask 077
 action=$marker.$(date +%s).$$.sh

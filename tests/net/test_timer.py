@@ -130,6 +130,20 @@ def test_an_action_with_a_document_of_its_own_arrives_whole(host: Host) -> None:
     assert host.text("done") == "a $(b) `c` \\d %e ${f}\n"
 
 
+def test_where_systemd_runs_the_timer_is_its_own(host: Host) -> None:
+    host.add("systemd-run", 'echo "$@" >>"$FOLDER/units"')
+    host.add("systemctl", 'echo "$@" >>"$FOLDER/stopped"')
+    host.set()
+    host.set()
+    first, second = host.text("units").splitlines()
+    assert "--on-active=120s --timer-property=AccuracySec=100ms /bin/sh" in first
+    assert host.running() == []
+    units = [line.split("--unit=")[1].split()[0] for line in (first, second)]
+    assert host.text("stopped") == f"stop {units[0]}.timer\n"
+    host.cancel()
+    assert host.text("stopped").splitlines()[1] == f"stop {units[1]}.timer"
+
+
 @pytest.mark.parametrize(
     "path", ["reopened", "/run/a b", "/run/$(reboot)", "/run/a;b", "/run/a\nb", "/run/../etc/x", "/"]
 )
