@@ -1,0 +1,94 @@
+"""From the text of a plan to its shape, with every fault at once. Nothing is contacted."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+from migrator.errors import Fault, PlanError
+from migrator.plan import places, sections, values
+from migrator.plan.lines import Lines
+from migrator.plan.shapes import Plan, PresyncPlan
+from migrator.plan.tables import Faults, Table
+
+_NONE: tuple[str, ...] = ()
+_LARGEST = 1_000_000  # bytes; a plan has a hundred lines
+_AT_LINE = re.compile(r"\(at line (\d+), column \d+\)$")
+_NAME = values.matching(r"[a-z0-9][a-z0-9-]{0,39}", "1 to 40 of a-z, 0-9 and -, beginning with none of -")
+
+
+def load(path: Path, *, state_root: Path | None = None) -> Plan:
+    """Given the path of a plan, and the folder of all state if not `.migrate` beside it, return the plan.
+
+    Raises PlanError with every fault: its dotted key, its line, and why.
+    """
+    path = path.absolute()
+    text = _text(path)
+    parsed, lines = _parsed(path, text)
+    faults = Faults(lines)
+    root = Table(parsed, "", faults)
+    plan = _plan(root, path, faults, state_root)
+    root.close()
+    if found := faults.in_order():
+        raise PlanError(str(path), found)
+    return plan
+
+
+def _text(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        reason = f"cannot be read: {error.strerror}; `migrate init {path.name}` writes a plan to fill in"
+        raise PlanError(str(path), [Fault("", None, reason)]) from None
+    if len(content) > _LARGEST:
+        raise PlanError(str(path), [Fault("", None, f"is larger than {_LARGEST} bytes: this is no plan")])
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise PlanError(str(path), [Fault("", line, "is not UTF-8 text")]) from None
+
+
+def _parsed(path: Path, text: str) -> tuple[dict[str, object], Lines]:
+    try:
+        return tomllib.loads(text), Lines(text.replace("\r\n", "\n"))
+    except tomllib.TOMLDecodeError as error:
+        found = _AT_LINE.search(str(error))
+        line = int(found[1]) if found else text.rstrip().count("\n") + 1
+        reason = f"is not TOML: {_AT_LINE.sub('', str(error)).strip()}"
+        raise PlanError(str(path), [Fault("", line, reason)]) from None
+    except RecursionError:
+        raise PlanError(str(path), [Fault("", None, "is nested too deeply: this is no plan")]) from None
+
+
+def _plan(root: Table, path: Path, faults: Faults, state_root: Path | None) -> Plan:
+    migration = root.table("migration")
+    domains = migration.required("domains", _domains, _NONE)
+    old, new = (sections.host(root.table(name), path.parent, faults) for name in ("old", "new"))
+    sections.check_hosts_differ(old, new, faults)
+    return Plan(
+        path=path,
+        name=migration.required("name", _NAME, ""),
+        domains=domains,
+        mail_host=migration.required("mail_host", places.domain, ""),
+        old=old,
+        new=new,
+        sync=sections.sync(root.tables("sync"), old, new, faults),
+        dns=sections.dns(root.table("dns"), path.parent, faults),
+        presync=PresyncPlan(
+            root.table("presync").value("passes", values.number(1, 20), PresyncPlan().passes)
+        ),
+        cutover=sections.cutover(root.table("cutover")),
+        smoke=sections.smoke(root.table("smoke"), domains, faults),
+        webmail=sections.webmail(root.table("webmail"), faults) if root.has("webmail") else None,
+        state_root=state_root,
+    )
+
+
+def _domains(value: object) -> tuple[str, ...]:
+    domains = values.list_of(places.domain)(value)
+    values.without_twins(domains)
+    if not domains:
+        raise ValueError("names no domain: there would be no mail to move")
+    return domains
