@@ -1,0 +1,44 @@
+"""Reads and edits the files that fill a class of Sendmail: local-host-names, relay-domains,
+VIRTUSER_DOMAIN_FILE.
+
+The Sendmail Installation and Operation Guide (5.1.4, "F") leaves the form of a line to a scanf pattern; `%s`
+takes the first word, `%[^\\#]` every word before a `#`. A line that begins with `#` is skipped in both.
+"""
+
+from __future__ import annotations
+
+import re
+
+from migrator.sendmail.maps import append_line, fold, lines
+from migrator.sendmail.routes import checked_domain
+
+_WORD = re.compile(r"[^\s#]+[ \t]*")
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Given a class file, return its names in order and in lower case, whatever pattern reads it."""
+    return tuple(fold(word) for line in lines(text) for word in line.partition("#")[0].split())
+
+
+def add_domain(text: str, domain: str) -> str:
+    """Given a class file, return it with a domain in it, once. Raise TextError for what is no domain."""
+    domain = checked_domain(domain)
+    return text if domain in names(text) else append_line(text, domain)
+
+
+def remove_domain(text: str, domain: str) -> str:
+    """Given a class file, return it without a domain, in any case, and with every other line and comment as
+    it is.
+
+    Raise TextError for what is no domain.
+    """
+    domain = checked_domain(domain)
+    return "".join(_without(line, domain) for line in lines(text))
+
+
+def _without(line: str, domain: str) -> str:
+    text, mark, comment = line.partition("#")
+    if domain not in fold(text).split():
+        return line
+    text = _WORD.sub(lambda word: "" if fold(word.group().strip()) == domain else word.group(), text)
+    return f"{text}{mark}{comment}" if mark or text.strip() else ""
