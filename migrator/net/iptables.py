@@ -76,7 +76,7 @@ def close(name: str, addresses: Sequence[str]) -> str:
     return (
         f"chain=MIGRATE25_{name}\n{_FUNCTIONS}{_CLOSE}"
         f"if has_ipv6; then close_family ip6tables '{six}' || exit 1\n"
-        f"else close_family ip6tables '{six}' >/dev/null 2>&1; fi\n"
+        f"else close_family ip6tables '{six}' >/dev/null 2>&1 || :; fi\n"
         f"close_family iptables '{four}'\n"
     )
 
@@ -87,7 +87,7 @@ def open_again(name: str) -> str:
         f"chain=MIGRATE25_{name}\n{_FUNCTIONS}{_OPEN}status=0\n"
         "open_family iptables || status=1\n"
         "if has_ipv6; then open_family ip6tables || status=1\n"
-        "else open_family ip6tables >/dev/null 2>&1; fi\n"
+        "else open_family ip6tables >/dev/null 2>&1 || :; fi\n"
         "exit $status\n"
     )
 

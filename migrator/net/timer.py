@@ -4,6 +4,7 @@ A port that is closed carries such a timer, which opens it again. Three files st
 `MARKER.set` names the timer that is set, and `MARKER.N.sh` is what it runs. The marker itself, with the
 time in seconds since 1970, is written just before the action begins: where it exists, the action may have
 happened, and whoever set the timer must measure the port anew before relying on it.
+The scripts also work under `set -eu`.
 """
 
 import re
@@ -17,7 +18,7 @@ FIRED = 3
 _FUNCTIONS = """disarm() {
     case $1 in
         unit) systemctl stop "$2.timer" 2>/dev/null || : ;;
-        pid) if tr '\\0' ' ' <"/proc/$2/cmdline" 2>/dev/null | grep -q -F -e "$3"; then kill -- "-$2"; fi ;;
+        pid) if grep -q -F -e "$3" "/proc/$2/cmdline" 2>/dev/null; then kill -- "-$2" || :; fi ;;
     esac
     rm -f "$3"
 }
@@ -30,7 +31,7 @@ _ARM = """[ ! -e "$marker" ] || exit 3
 umask 077
 action=$marker.$(date +%s).$$.sh
 unit=migrate-timer-$(date +%s)-$$
-earlier=$(cat "$marker.set" 2>/dev/null)
+earlier=$(cat "$marker.set" 2>/dev/null) || earlier=
 cat >"$action" <<'END_OF_ACTION' || exit 1
 {action}
 END_OF_ACTION
@@ -59,7 +60,7 @@ until (
 rm -f "$0"
 """
 
-_CANCEL = """earlier=$(cat "$marker.set" 2>/dev/null)
+_CANCEL = """earlier=$(cat "$marker.set" 2>/dev/null) || earlier=
 if [ -n "$earlier" ] && [ ! -e "$marker" ]; then disarm $earlier; fi
 rm -f "$marker.set"
 """

@@ -26,11 +26,12 @@ class Programs:
         program.write_text(f"#!/bin/sh\n{script}\n")
         program.chmod(0o755)
 
-    def run(self, script: str, shell: str = "sh") -> Ran:
+    def run(self, script: str) -> Ran:
+        """Run it as a part of a strict script, as the steps do: what works there works on its own."""
         environment = {**os.environ, "PATH": f"{self.folder}:/usr/bin:/bin", "FOLDER": str(self.folder)}
         done = subprocess.run(
-            [shell, "-s"],
-            input=script,
+            ["sh", "-e", "-u", "-s"],
+            input=f"(\n{script}\n)\n",
             env=environment,
             capture_output=True,
             text=True,
