@@ -37,7 +37,7 @@ write_zones() {
 write_configuration() {
     local name notified=''
     if [ "$role" = dns ] && [ "${LAB_SECONDARY:-no}" = yes ]; then notified="also-notify { $LAB_NET.54; };"; fi
-    printf 'options { directory "%s"; recursion no; allow-query { any; }; dnssec-validation no;\n' "$zones"
+    printf 'options { directory "%s"; recursion no; allow-query { any; }; dnssec-validation no; session-keyfile none;\n' "$zones"
     printf '  listen-on-v6 { none; }; allow-transfer { %s.54; key lab.; }; notify explicit; %s };\n' \
         "$LAB_NET" "$notified"
     printf 'controls { };\nkey "lab." { algorithm hmac-sha256; secret "%s"; };\n' "$(cat "$LAB_STATE/tsig.key")"

@@ -1,0 +1,155 @@
+"""The lab: two mail hosts and a name server in containers, and the plan of the migration between them."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from testcontainers.core.container import DockerContainer
+
+from tests.lab import containers, keys
+from tests.lab.place import Place
+from tests.lab.planfile import plan_text
+
+READY_SECONDS = 90.0
+"""How long the hosts may take; on a quiet machine they take three seconds."""
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Lab:
+    """A running lab, as a context manager.
+
+    `seed` is the number of messages in each mailbox of the old host; `strategy` and `lead` go into the plan;
+    `tracing=False` leaves SYS_PTRACE out (the restart that lies); `secondary=True` adds a second name server.
+    """
+
+    strategy: str = "hold"
+    lead: str = "0s"
+    user: str = "root"
+    seed: int = 10
+    tracing: bool = True
+    secondary: bool = False
+    place: Place = field(init=False)
+    folder: Path = field(init=False)
+    identity: str = field(init=False)
+    _hosts: dict[str, DockerContainer] = field(init=False, default_factory=dict)
+    _stack: ExitStack = field(init=False, default_factory=ExitStack)
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            containers.sweep()
+            self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="migrate-lab-")))
+            self.identity = f"lab-{os.getpid()}-{self.folder.name.removeprefix('migrate-lab-')}"
+            self.place, network = stack.enter_context(containers.network(self.identity))
+            keys.write_operator_key(self.folder)
+            keys.write_tsig_key(self.folder)
+            self.plan_path.write_text(
+                plan_text(self.place, strategy=self.strategy, lead=self.lead, user=self.user)
+            )
+            environment = {"LAB_SEED": str(self.seed), "LAB_SECONDARY": "yes" if self.secondary else "no"}
+            for role in self.roles:
+                self._hosts[role] = containers.describe(
+                    role, self.identity, self.place, network, self.folder, environment, self.tracing
+                )
+                stack.callback(self._hosts[role].stop)
+            with ThreadPoolExecutor(len(self.roles)) as pool:
+                list(pool.map(DockerContainer.start, self._hosts.values()))
+            self.wait_until_ready()
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The hosts of this lab."""
+        return ("dns", "old", "new", "secondary") if self.secondary else ("dns", "old", "new")
+
+    @property
+    def plan_path(self) -> Path:
+        """The plan; the keys and later its state stand beside it."""
+        return self.folder / "plan.toml"
+
+    @property
+    def state_path(self) -> Path:
+        """The folder of the migration's state."""
+        return self.folder / ".migrate" / "lab"
+
+    def exec(self, role: str, *argv: str) -> tuple[int, str]:
+        """Run a program inside a host as root; return its exit code and what it wrote, errors among it."""
+        code, output = self._hosts[role].get_wrapped_container().exec_run(list(argv))
+        return int(code), output.decode(errors="surrogateescape")
+
+    def shell(self, role: str, script: str) -> str:
+        """Run a shell script inside a host; return what it wrote. Raise AssertionError where it fails."""
+        code, output = self.exec(role, "bash", "-c", script)
+        assert code == 0, f"on {role}: exit {code} of {script!r}: {output}"
+        return output
+
+    def python(self, role: str, source: Path, *arguments: str) -> str:
+        """Run a Python file of ours inside a host; return its standard output. Raise AssertionError where it fails."""
+        container = self._hosts[role].get_wrapped_container()
+        argv = ["python3", "-c", source.read_text(), *arguments]
+        code, (output, errors) = container.exec_run(argv, demux=True)
+        assert code == 0, (
+            f"on {role}: {source.name} ended with {code}: {(errors or b'').decode(errors='replace')}"
+        )
+        return str((output or b"").decode(errors="surrogateescape"))
+
+    def container_id(self, role: str) -> str:
+        """Return Docker's identifier of a host."""
+        return self._hosts[role].get_container_id()
+
+    def migrate_argv(self, command: str, *options: str) -> list[str]:
+        """Return the command line of `migrate` for this lab's plan."""
+        return [sys.executable, "-m", "migrator", command, str(self.plan_path), *options]
+
+    def migrate(
+        self, command: str, *options: str, seconds: float = 300.0
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `migrate` to its end, within the seconds, and return what it wrote and its exit code."""
+        return subprocess.run(
+            self.migrate_argv(command, *options), cwd=PROJECT, capture_output=True, text=True, timeout=seconds
+        )
+
+    def wait_until_ready(self) -> None:
+        """Return when every host answers. Raise TimeoutError with the log of one that does not."""
+        deadline = time.monotonic() + READY_SECONDS
+        for role in self.roles:
+            while not self.is_ready(role):
+                if time.monotonic() > deadline:
+                    log = self._hosts[role].get_logs()
+                    raise TimeoutError(f"{role} is not ready after {READY_SECONDS:.0f} s: {log!r}")
+                time.sleep(0.1)
+
+    def is_ready(self, role: str) -> bool:
+        """Say whether a host answers: a name server on port 53, a mail host when all its daemons run."""
+        if role in {"dns", "secondary"}:
+            return accepts(self.place.address(role), 53)
+        return (
+            accepts(self.place.address(role), 25) and self.exec(role, "test", "-e", "/run/lab-ready")[0] == 0
+        )
+
+
+def accepts(address: str, port: int, seconds: float = 1.0) -> bool:
+    """Say whether a TCP connection to the port opens within the seconds."""
+    try:
+        with socket.create_connection((address, port), timeout=seconds):
+            return True
+    except OSError:
+        return False
