@@ -54,7 +54,7 @@ build() {
     local log
     log=$(mktemp)
     if ! DOCKER_BUILDKIT=0 docker build --network host \
-        --build-arg http_proxy --build-arg https_proxy --label migrate.lab=image --tag "$1" . >"$log" 2>&1; then
+        --build-arg http_proxy --build-arg https_proxy --tag "$1" . >"$log" 2>&1; then
         tail -n 40 "$log" >&2
         rm -f "$log"
         say "the build failed; its end is above"

@@ -32,12 +32,8 @@ def message(token: str, number: int, status: str = "") -> bytes:
         f"X-Lab-Token: {token}",
     ]
     lines += [f"Status: {status}", f"X-UID: {number}"] if status else []
-    body = [
-        "",
-        ">From the start",
-        "Gr\u00fc\u00dfe",
-        *(f"line {line} of {token}" for line in range(20 + 7 * (number % 9))),
-    ]
+    text = [f"line {line} of {token}" for line in range(20 + 7 * (number % 9))]
+    body = ["", ">From the start", "Gr\u00fc\u00dfe", *text, f"end of {token}"]
     return ("\n".join(lines + body) + "\n").encode()
 
 

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from docker.client import DockerClient
 from docker.errors import APIError, NotFound
 from docker.types import EndpointConfig, IPAMConfig, IPAMPool
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.network import Network
 
-import docker
 from tests.lab.place import Place
 
 # Its reaper needs an image from a registry; a lab removes its own, and what a killed one left (see sweep).
@@ -27,7 +27,7 @@ DOCKER_FOLDER = Path(__file__).resolve().parents[2] / "docker"
 
 
 def image_tag() -> str:
-    """Return the tag of the lab's image, built first where it is missing. Raise CalledProcessError if that fails."""
+    """Return the tag of the image, built first where it is missing. Raise CalledProcessError if not."""
     script = DOCKER_FOLDER / "images.sh"
     return subprocess.run([str(script)], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
@@ -92,7 +92,7 @@ def describe(
 
 def sweep() -> None:
     """Remove the labs whose process was killed before it could remove them itself."""
-    client = docker.from_env()
+    client = DockerClient.from_env()
     try:
         for container in client.containers.list(all=True, filters={"label": LABEL_PROCESS}):
             if not alive(container.labels[LABEL_PROCESS]):

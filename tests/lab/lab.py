@@ -96,13 +96,13 @@ class Lab:
         return int(code), output.decode(errors="surrogateescape")
 
     def shell(self, role: str, script: str) -> str:
-        """Run a shell script inside a host; return what it wrote. Raise AssertionError where it fails."""
+        """Run a shell script inside a host; return what it wrote. Raise AssertionError if it fails."""
         code, output = self.exec(role, "bash", "-c", script)
         assert code == 0, f"on {role}: exit {code} of {script!r}: {output}"
         return output
 
     def python(self, role: str, source: Path, *arguments: str) -> str:
-        """Run a Python file of ours inside a host; return its standard output. Raise AssertionError where it fails."""
+        """Run a Python file of ours inside a host; return what it wrote. Raise AssertionError if it fails."""
         container = self._hosts[role].get_wrapped_container()
         argv = ["python3", "-c", source.read_text(), *arguments]
         code, (output, errors) = container.exec_run(argv, demux=True)

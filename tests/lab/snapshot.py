@@ -12,7 +12,7 @@ SCRIPT = Path(__file__).with_name("inside") / "snapshot.py"
 
 
 def snapshot(lab: Lab, role: str) -> dict[str, str]:
-    """Return path -> mode, owner, time and content of every file of a host, without logs and runtime files."""
+    """Return path -> mode, owner, time and content of every file of a host, logs and runtime files aside."""
     found = json.loads(lab.python(role, SCRIPT))
     return {str(path): str(facts) for path, facts in found.items()}
 

@@ -1,4 +1,4 @@
-"""Runs inside a host: writes one JSON object, path -> what the file is, for all that a rehearsal must not touch."""
+"""Runs inside a host: writes one JSON object, path -> facts, of all that a rehearsal must not touch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SKIPPED = {
 def content(path: str, mode: int) -> str:
     """Return a digest of a file's content, the target of a link, or nothing for a folder."""
     if stat.S_ISLNK(mode):
-        return os.readlink(path)
+        return os.readlink(path)  # noqa: PTH115
     if not stat.S_ISREG(mode):
         return ""
     digest = hashlib.sha1(usedforsecurity=False)
