@@ -1,0 +1,185 @@
+"""One question to one name server, and a judgement of what comes back."""
+
+import errno
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.query
+import dns.rcode
+import dns.rdatatype
+import dns.rrset
+
+from migrator.errors import DnsError
+from migrator.net.nameserver import Server
+from migrator.retry import DNS_QUERY, Clock, Sleep
+
+AddressType = Literal["A", "AAAA"]
+
+MOST_RECORDS = 64
+"""More addresses or name servers than any real zone has: an answer that goes beyond is not believed."""
+
+_LARGEST_TTL = 2**31 - 1
+# A size that is not fragmented on the way (DNS Flag Day 2020, RFC 9715).
+_PAYLOAD = 1232
+_UNROUTABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait for a reply: `timeout` in seconds for each try, and the clock that measures them."""
+
+    timeout: float = 3.0
+    sleep: Sleep = time.sleep
+    clock: Clock = time.monotonic
+
+
+class Outcome(StrEnum):
+    """What became of a question. All but `ANSWERED` are errors; that there are no records is none."""
+
+    ANSWERED = "answered"
+    TIMEOUT = "timeout"
+    UNREACHABLE = "unreachable"
+    UNROUTABLE = "unroutable"
+    NO_ADDRESS = "no address"
+    MALFORMED = "malformed"
+    LAME = "lame"
+    NAME_ERROR = "NXDOMAIN"
+    ALIAS = "alias"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one server says about one type of address records of one name.
+
+    `addresses` are sorted; `ttl` is in seconds, of a resolver what remains of it, and None where there are no
+    records; `error` is None or one sentence, and then there are no addresses; `authoritative` is the AA bit.
+    `outcome` says the same for a program: `UNROUTABLE` is about the asking machine, which has no way there.
+    """
+
+    server: Server
+    rdtype: AddressType
+    addresses: tuple[str, ...] = ()
+    ttl: int | None = None
+    error: str | None = None
+    authoritative: bool = False
+    outcome: Outcome = Outcome.ANSWERED
+
+
+class NoReply(Exception):  # noqa: N818 - an outcome, caught within this package
+    """A server gave no reply that can be used."""
+
+    def __init__(self, outcome: Outcome, reason: str) -> None:
+        super().__init__(reason)
+        self.outcome = outcome
+        self.reason = reason
+
+
+def parse_name(text: str) -> dns.name.Name:
+    """Return an absolute domain name. Raise DnsError where the text is none."""
+    try:
+        return dns.name.from_text(text)
+    except (dns.exception.DNSException, UnicodeError) as error:
+        raise DnsError("not a domain name", expected="a domain name", seen=repr(text)) from error
+
+
+def exchange(
+    server: Server, name: dns.name.Name, rdtype: str, *, recursive: bool, patience: Patience
+) -> dns.message.Message:
+    """Ask over UDP, and over TCP where the reply is truncated (RFC 7766).
+
+    Replies with another id, question or source do not count. Raise NoReply where nothing usable comes.
+    """
+    if not server.address:
+        raise NoReply(Outcome.NO_ADDRESS, "no address is known for this name server")
+    timeout = patience.timeout
+    retrying = DNS_QUERY.retrying(dns.exception.Timeout, sleep=patience.sleep, clock=patience.clock)
+    try:
+        response: dns.message.Message = retrying(_send, server, name, rdtype, recursive, True, timeout)
+        if response.rcode() in (dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS):
+            # A server from before EDNS answers so; it is asked again without (RFC 6891, 7).
+            response = _send(server, name, rdtype, recursive, False, timeout)
+    except dns.exception.Timeout:
+        raise NoReply(Outcome.TIMEOUT, f"no usable reply within {timeout:g} s, asked several times") from None
+    except OSError as error:
+        outcome = Outcome.UNROUTABLE if error.errno in _UNROUTABLE else Outcome.UNREACHABLE
+        raise NoReply(outcome, f"cannot be asked: {error.strerror or type(error).__name__}") from error
+    except (dns.exception.DNSException, EOFError, ValueError) as error:
+        raise NoReply(Outcome.MALFORMED, f"the reply is malformed ({type(error).__name__})") from error
+    return response
+
+
+def _send(
+    server: Server, name: dns.name.Name, rdtype: str, recursive: bool, edns: bool, timeout: float
+) -> dns.message.Message:
+    flags = dns.flags.RD if recursive else dns.flags.Flag(0)
+    query = dns.message.make_query(
+        name, rdtype, use_edns=0 if edns else None, payload=_PAYLOAD if edns else None, flags=int(flags)
+    )
+    # Whatever does not fit the question is passed over until the time is up, so a forger cannot answer first.
+    response, _ = dns.query.udp_with_fallback(
+        query, server.address, timeout, server.port, ignore_unexpected=True, ignore_errors=True
+    )
+    return response
+
+
+def ask(
+    server: Server, name: dns.name.Name, rdtype: AddressType, *, recursive: bool, patience: Patience
+) -> Answer:
+    """Ask for address records and judge the reply; never raise for what a server does.
+
+    Without `recursive`, a reply without the AA bit is an error: the server is lame for the zone (RFC 1912,
+    2.8).
+    """
+    try:
+        response = exchange(server, name, rdtype, recursive=recursive, patience=patience)
+        authoritative = bool(response.flags & dns.flags.AA)
+        _check(response, name, recursive)
+        records = _records(response, name, rdtype)
+    except NoReply as failure:
+        return Answer(server, rdtype, error=failure.reason, outcome=failure.outcome)
+    if records is None:
+        return Answer(server, rdtype, authoritative=authoritative)
+    addresses = tuple(sorted(record.to_text() for record in records))
+    # A TTL with the highest bit set means zero (RFC 2181, 8).
+    ttl = records.ttl if records.ttl <= _LARGEST_TTL else 0
+    return Answer(server, rdtype, addresses, ttl, None, authoritative)
+
+
+def _check(response: dns.message.Message, name: dns.name.Name, recursive: bool) -> None:
+    """Raise NoReply where the response code or a missing AA bit makes the reply useless."""
+    code = response.rcode()
+    if code == dns.rcode.REFUSED:
+        raise NoReply(Outcome.REFUSED, "REFUSED: it does not answer this machine, or does not serve the zone")
+    if code not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+        raise NoReply(Outcome.FAILED, f"{dns.rcode.to_text(code)}: the server cannot answer")
+    if not recursive and not response.flags & dns.flags.AA:
+        raise NoReply(Outcome.LAME, "lame: it answers without authority for the zone")
+    if code == dns.rcode.NXDOMAIN:
+        raise NoReply(Outcome.NAME_ERROR, f"NXDOMAIN: {name} does not exist there")
+
+
+def _records(
+    response: dns.message.Message, name: dns.name.Name, rdtype: AddressType
+) -> dns.rrset.RRset | None:
+    """Return the records of just this name and type, or None. Raise NoReply for odd ones."""
+    kind = dns.rdatatype.from_text(rdtype)
+    alias = next(
+        (one for one in response.answer if one.name == name and one.rdtype == dns.rdatatype.CNAME), None
+    )
+    if alias is not None:
+        raise NoReply(
+            Outcome.ALIAS,
+            f"{name} is an alias of {alias[0].to_text()}; a mail host has addresses itself (RFC 2181, 10.3)",
+        )
+    records = next((one for one in response.answer if one.name == name and one.rdtype == kind), None)
+    if records is not None and len(records) > MOST_RECORDS:
+        raise NoReply(Outcome.MALFORMED, f"it gives {len(records)} addresses, more than is believable")
+    return records
