@@ -24,7 +24,9 @@ AddressType = Literal["A", "AAAA"]
 MOST_RECORDS = 64
 """More addresses or name servers than any real zone has: an answer that goes beyond is not believed."""
 
-_LARGEST_TTL = 2**31 - 1
+LARGEST_TTL = 2**31 - 1
+"""Seconds (RFC 2181, 8)."""
+
 # A size that is not fragmented on the way (DNS Flag Day 2020, RFC 9715).
 _PAYLOAD = 1232
 _UNROUTABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
@@ -149,7 +151,7 @@ def ask(
         return Answer(server, rdtype, authoritative=authoritative)
     addresses = tuple(sorted(record.to_text() for record in records))
     # A TTL with the highest bit set means zero (RFC 2181, 8).
-    ttl = records.ttl if records.ttl <= _LARGEST_TTL else 0
+    ttl = records.ttl if records.ttl <= LARGEST_TTL else 0
     return Answer(server, rdtype, addresses, ttl, None, authoritative)
 
 
