@@ -9,8 +9,9 @@ from pathlib import PurePosixPath
 from migrator.plan.endpoint import split_port
 from migrator.plan.values import shown, text
 
+_LONGEST = 254  # one more than a name may have (RFC 1035, section 2.3.4), so that cutting shows
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
-# IDNA 2003, which Python's codec speaks, turns these into other letters; IDNA 2008 keeps them (RFC 5894, 7.2).
+# IDNA 2003, which Python's codec speaks, turns these into others; IDNA 2008 keeps them (RFC 5894, 7.2).
 _DISPUTED = frozenset("ßς\u200c\u200d")
 _LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~][A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{0,63}")
 # A final pass deletes what the old host lacks: in these folders that would be the new host's own.
@@ -36,7 +37,7 @@ _PROTECTED = tuple(
 
 def domain(value: object) -> str:
     """Given a domain name in any script, return its A-labels (RFC 5890) in lower case, no dot at the end."""
-    name = text(value).removesuffix(".")
+    name = text(value).removesuffix(".")[:_LONGEST]
     if disputed := _DISPUTED & set(name):
         raise ValueError(f"{shown(value)}: write a name with {''.join(disputed)!a} as its xn-- form")
     try:
@@ -45,7 +46,7 @@ def domain(value: object) -> str:
     except UnicodeError:
         raise ValueError(f"{shown(value)} is not a domain name") from None
     labels = name.split(".")
-    if not all(_LABEL.fullmatch(label) for label in labels) or len(name) > 253:
+    if not all(_LABEL.fullmatch(label) for label in labels) or len(name) >= _LONGEST:
         raise ValueError(f"{shown(value)} is not a domain name")
     if len(labels) < 2 or labels[-1].isdecimal():
         raise ValueError(f"{shown(value)} is not a full domain name such as example.test")
@@ -53,7 +54,7 @@ def domain(value: object) -> str:
 
 
 def addresses(value: object) -> tuple[str, ...]:
-    """Given an address, or a list of at most one IPv4 and one IPv6 address, return all in their shortest form."""
+    """Given an address, or a list of at most one IPv4 and one IPv6 address, return them in shortest form."""
     texts = value if isinstance(value, list) else [value]
     found = [_address(each) for each in texts]
     if not found:
@@ -64,6 +65,8 @@ def addresses(value: object) -> tuple[str, ...]:
 
 
 def _address(value: object) -> IPv4Address | IPv6Address:
+    if value == "":
+        raise ValueError("is empty: fill it in, or take the line away")
     try:
         address = ip_address(text(value))
     except ValueError:

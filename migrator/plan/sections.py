@@ -49,16 +49,18 @@ def _spool(value: object) -> str:
 
 
 def _default_address(table: Table, ssh: str, faults: Faults) -> tuple[str, ...]:
-    """Return the ssh host where it is an address; a name is not looked up, since nothing is contacted here."""
+    """Return the ssh host where it is an address; a name is not looked up: nothing is contacted here."""
     if table.has("address") or not ssh:
         return ()
-    host = parse_endpoint(ssh).host
+    destination = parse_endpoint(ssh)
+    if not destination.is_address:
+        reason = f"is missing: {destination.host} is a name, so give the address of its port 25"
+        faults.add(table.dotted("address"), reason)
+        return ()
     try:
-        return places.addresses(host)
-    except ValueError:
-        faults.add(
-            table.dotted("address"), f"is missing: {host} is a name, so give the address of its port 25"
-        )
+        return places.addresses(destination.host)
+    except ValueError as error:
+        faults.add(table.dotted("ssh"), str(error))
         return ()
 
 

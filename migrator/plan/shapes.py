@@ -52,7 +52,7 @@ class SyncTree:
 
 @dataclass(frozen=True, slots=True)
 class Rfc2136Plan:
-    """Where to send updates (RFC 2136), with which TSIG key (RFC 8945); one of key_file and key_env is set."""
+    """Where to send updates (RFC 2136), with which TSIG key (RFC 8945): key_file or key_env has it."""
 
     server: str
     key_name: str

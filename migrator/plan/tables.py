@@ -69,8 +69,12 @@ class Table:
 
     def required(self, key: str, parse: Callable[[object], T], stand_in: T) -> T:
         """Return what `parse` makes of a key without default; the stand-in where it is absent or faulty."""
-        if key not in self._values:
-            self._faults.add(self.dotted(key), "is missing")
+        if self._values.get(key) in (None, "", []):
+            self._known.append(key)
+            self._faults.add(
+                self.dotted(key), "is empty: fill it in" if key in self._values else "is missing"
+            )
+            return stand_in
         return self.value(key, parse, stand_in)
 
     def table(self, key: str) -> Table:
