@@ -1,11 +1,13 @@
 """Changing address records by one signed message (RFC 2136, signed as in RFC 8945)."""
 
+import socket
+import struct
+import time
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import dns.exception
 import dns.message
-import dns.query
 import dns.rcode
 import dns.tsig
 import dns.update
@@ -109,11 +111,12 @@ def update_message(
 
 def _send(message: dns.update.UpdateMessage, server: Server, timeout: float) -> dns.message.Message:
     try:
-        return dns.query.tcp(message, server.address, timeout, server.port)
+        wire = message.to_wire()
+        return _judged(message, _transmit(wire, server, time.monotonic() + timeout))
     except tuple(_KEY_FAULTS) as error:
         word, meaning = next(fault for kind, fault in _KEY_FAULTS.items() if isinstance(error, kind))
         raise _refusal(server, "", word, meaning) from error
-    except dns.exception.Timeout as error:
+    except TimeoutError as error:
         reason = f"no reply within {timeout:g} s; the change may have been made: ask the server"
         raise _refusal(server, "", "silence", reason) from error
     except OSError as error:
@@ -124,6 +127,33 @@ def _send(message: dns.update.UpdateMessage, server: Server, timeout: float) -> 
     except (dns.exception.DNSException, EOFError, ValueError) as error:
         seen = f"a malformed reply ({type(error).__name__})"
         raise _refusal(server, "", seen, "the change may have been made: ask the server") from error
+
+
+def _judged(message: dns.update.UpdateMessage, wire: bytes) -> dns.message.Message:
+    """Return the reply with its signature checked; one that bears none is returned as it is, for its code."""
+    response = dns.message.from_wire(wire, keyring=False)
+    if not message.is_response(response):
+        raise ValueError("this is no reply to the update")
+    if not response.had_tsig:
+        return response
+    return dns.message.from_wire(wire, keyring=message.keyring, request_mac=message.mac)
+
+
+def _transmit(wire: bytes, server: Server, deadline: float) -> bytes:
+    """Return the reply to a message over TCP, where each has its length before it (RFC 1035, 4.2.2)."""
+
+    def left() -> float:
+        return max(0.001, deadline - time.monotonic())
+
+    with socket.create_connection((server.address, server.port), left()) as connection:
+        connection.sendall(struct.pack("!H", len(wire)) + wire)
+        received = b""
+        while len(received) < 2 or len(received) < 2 + struct.unpack("!H", received[:2])[0]:
+            connection.settimeout(left())
+            if not (part := connection.recv(65537)):
+                raise EOFError("the connection was closed")
+            received += part
+    return received[2 : 2 + struct.unpack("!H", received[:2])[0]]
 
 
 def _refusal(server: Server, name: str, seen: str, advice: str) -> DnsError:

@@ -1,5 +1,6 @@
 """Address records change in one signed message, or an error says why not and what to do."""
 
+import threading
 from collections.abc import Iterator
 from typing import Literal
 
@@ -132,6 +133,25 @@ def test_a_server_that_is_not_there_is_an_error(zone: Zone) -> None:
     with DnsServer(zone) as server:
         pass
     assert "TCP port 53" in (failure(server).advice or "")
+
+
+@pytest.mark.parametrize(
+    "reply", [b"", b"\x00\x05garba", b"\xa8" * 12], ids=["closed", "garbage", "another id"]
+)
+def test_a_reply_that_cannot_be_read_leaves_the_outcome_open(
+    server: DnsServer, reply: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "reply", lambda wire, tcp: reply)
+    assert "may have been made" in (failure(server).advice or "")
+
+
+def test_silence_leaves_the_outcome_open(server: DnsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+    monkeypatch.setattr(server, "reply", lambda wire, tcp: over.wait(5) and None)
+    with pytest.raises(DnsError, match="silence") as raised:
+        update(place(server), "example.test", MAIL, [NEW_A], KEY, timeout=0.1)
+    over.set()
+    assert "may have been made" in (raised.value.advice or "")
 
 
 @pytest.mark.parametrize(
