@@ -61,7 +61,10 @@ def address_keys(address: str) -> tuple[str, ...]:
 
 
 def bracketed(address: str) -> str:
-    """Given an address, return it as Sendmail names a host: [192.0.2.1], [IPv6:2001:db8::1]. Raise TextError."""
+    """Given an address, return it as Sendmail names a host: [192.0.2.1], [IPv6:2001:db8::1].
+
+    Raise TextError for what is no address.
+    """
     return f"[{address_keys(address)[0]}]"
 
 

@@ -1,0 +1,205 @@
+"""Reads Sendmail's queue: the control files that say what waits, for whom, since when and why.
+
+The Sendmail Installation and Operation Guide (appendix B, "Summary of support files", and 2.3.1) describes
+them; sendmail/queue.c (readqf) is the reference. `qf` files are the queue, `hf` quarantined, `Qf` lost to the
+queue runner; `df` hold the bodies, `xf` transcripts, and `tf` and `Tf` are being written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from migrator.sendmail.text_error import TextError
+
+READER = r"""
+LC_ALL=C; export LC_ALL
+read_queue() {
+  for file in "$1"/[qhQ]f* "$1"/qf/[qhQ]f*; do
+    [ -f "$file" ] || continue
+    printf '%s\000' "$file"
+    tr -d '\000' < "$file" 2>/dev/null
+    printf '\000'
+  done
+}
+for directory in "$@"; do
+  case $directory in
+    *'*') for match in "${directory%\*}"*/; do [ -d "$match" ] && read_queue "${match%/}"; done ;;
+    *) read_queue "$directory" ;;
+  esac
+done
+printf '\000'
+"""
+"""A POSIX shell text for parse_dump: reads every control file of the queue directories that are its
+arguments.
+
+Names and contents are ended by NUL, of which a name has none and a content loses its own, so that nothing in
+a message can look like the frame; an empty name ends the whole, so that a broken connection is seen.
+"""
+
+_KINDS = {"q": "queued", "h": "quarantined", "Q": "lost"}
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One `R` line: the address without angle brackets, its flags, and why it still waits ("" if unsaid)."""
+
+    address: str
+    flags: str
+    reason: str
+
+    @property
+    def domain(self) -> str:
+        """The part behind the last `@`, in lower case; "" for a local user, a program or a file."""
+        local, mark, domain = self.address.rpartition("@")
+        return domain.lower().rstrip(".") if mark and local else ""
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedMessage:
+    """One control file. Times are aware, `last_attempt` None before the first; "" is the sender of a bounce.
+
+    `kind` is "queued", "quarantined" or "lost"; `complete` says that the file ended as one of version 3 or
+    later must.
+    """
+
+    id: str
+    kind: str
+    version: int
+    sender: str
+    recipients: tuple[Recipient, ...]
+    created: datetime | None
+    last_attempt: datetime | None
+    attempts: int
+    reason: str
+    headers: tuple[str, ...]
+    complete: bool
+
+    def recipients_in(self, domains: Collection[str]) -> tuple[Recipient, ...]:
+        """Given domains in any case, return the recipients that are in one of them."""
+        wanted = {domain.lower() for domain in domains}
+        return tuple(recipient for recipient in self.recipients if recipient.domain in wanted)
+
+    @property
+    def local_recipients(self) -> tuple[Recipient, ...]:
+        """The recipients without a domain: mailboxes, programs and files of this host, aliases resolved."""
+        return tuple(recipient for recipient in self.recipients if not recipient.domain)
+
+
+def reader_command(directories: Sequence[str]) -> tuple[str, ...]:
+    """Given queue directories as a sendmail.cf names them (`/var/spool/mqueue/q*`), return the command that
+    reads them.
+
+    Raise TextError for one that is not absolute.
+    """
+    for directory in directories:
+        if not directory.startswith("/") or "\0" in directory:
+            raise TextError(f"{directory!r} is no queue directory")
+    return ("sh", "-c", READER, "sh", *directories)
+
+
+def parse_dump(output: str) -> tuple[QueuedMessage, ...]:
+    """Given what READER printed, return the messages in its order; files that vanished meanwhile are left
+    out.
+
+    Raise TextError where the output ends early.
+    """
+    fields = output.split("\0")
+    if len(fields) % 2 or fields[-2:] != ["", ""]:
+        raise TextError("the list of the queue is not whole")
+    pairs = zip(fields[:-2:2], fields[1:-2:2], strict=True)
+    return tuple(parse(name.rpartition("/")[2], content) for name, content in pairs if content)
+
+
+def parse(name: str, content: str) -> QueuedMessage:
+    """Given a control file's name without folders and what it holds, return the message.
+
+    Lines of other versions are passed over. Raise TextError where the name is none of a control file.
+    """
+    kind = _KINDS.get(name[:1])
+    if kind is None or name[1:2] != "f" or len(name) < 3:
+        raise TextError(f"{name!r} is no control file of a queue")
+    lines = tuple(_folded(content))
+    last = _last_values(lines)
+    return QueuedMessage(
+        id=name[2:],
+        kind=kind,
+        version=_number(last.get("V", "")),
+        sender=_bare(last.get("S", "")),
+        recipients=tuple(_recipients(lines)),
+        created=_time(last.get("T", "")),
+        last_attempt=_time(last.get("K", "")),
+        attempts=_number(last.get("N", "")),
+        reason=next((line[1:] for line in _before_recipients(lines) if line[0] == "M"), ""),
+        headers=tuple(_header(line) for line in lines if line[0] == "H"),
+        complete=bool(lines) and lines[-1] == ".",
+    )
+
+
+def _folded(content: str) -> Iterator[str]:
+    """Yield the lines of a control file with their continuations (a leading blank), up to the `.`."""
+    current = ""
+    for line in content.split("\n"):
+        if current and line[:1] in (" ", "\t"):
+            current += "\n" + line
+            continue
+        if current:
+            yield current
+        if current == ".":
+            return
+        current = line
+    if current:
+        yield current
+
+
+def _last_values(lines: Sequence[str]) -> dict[str, str]:
+    return {line[0]: line[1:] for line in lines}
+
+
+def _before_recipients(lines: Sequence[str]) -> Iterator[str]:
+    """Yield the lines of the message itself: an `M` behind the sender's belongs to the next recipient."""
+    for line in lines:
+        if line[0] in "SR":
+            return
+        yield line
+
+
+def _recipients(lines: Sequence[str]) -> Iterator[Recipient]:
+    reason, flagged, own = "", False, False
+    for line in lines:
+        if line[0] == "V":
+            flagged = _number(line[1:]) >= 1
+        elif line[0] == "S":
+            own = True
+        elif line[0] == "M" and own:
+            reason = line[1:]
+        elif line[0] == "R":
+            flags, _, address = line[1:].partition(":") if flagged else ("", "", line[1:])
+            yield Recipient(_bare(address), flags, reason)
+            reason = ""
+
+
+def _header(line: str) -> str:
+    """Return a header without what stands before it: `H?flags?`, and since 8.12 `??` where there are none."""
+    text = line[1:]
+    if text.startswith("?"):
+        _, mark, rest = text[1:].partition("?")
+        text = rest if mark else text
+    return text
+
+
+def _bare(address: str) -> str:
+    address = address.strip()
+    return address[1:-1] if address.startswith("<") and address.endswith(">") else address
+
+
+def _number(text: str) -> int:
+    text = text.strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+
+def _time(text: str) -> datetime | None:
+    """Return seconds since 1970 as a time; None for 0, which means never, and for what is no time."""
+    seconds = _number(text)
+    return datetime.fromtimestamp(seconds, UTC) if 0 < seconds < 253402300800 else None

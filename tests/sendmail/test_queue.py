@@ -1,0 +1,145 @@
+"""The queue is read whole, whatever a message holds."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from migrator.sendmail import queue
+from migrator.sendmail.text_error import TextError
+
+VERSION_8 = """\
+V8
+T1794873600
+K1794877200
+N3
+P120345
+I8/1/4242
+MDeferred: Connection refused by [198.51.100.20]
+Fbs
+$_client.example [203.0.113.7]
+$r
+S<bounce@client.example>
+MDeferred: local mailer said no
+rRFC822; user1@Example.TEST
+RPFD:<user1@Example.TEST>
+RPFDA:web1_user
+RPFD:<other@else.example>
+H?P?Return-Path: <\x81g>
+H??Received: from client.example
+\tby old.example.test; Mon, 17 Nov 2026
+H??Subject: R<forged@example.test>
+.
+R<behind@the.end>
+"""
+
+
+def test_a_current_control_file_is_read() -> None:
+    message = queue.parse("qfxAH0G0123", VERSION_8)
+    assert (message.id, message.kind, message.version) == ("xAH0G0123", "queued", 8)
+    assert message.sender == "bounce@client.example"
+    assert message.attempts == 3
+    assert message.created == datetime(2026, 11, 17, 0, 0, tzinfo=UTC)
+    assert message.last_attempt == datetime(2026, 11, 17, 1, 0, tzinfo=UTC)
+    assert message.reason == "Deferred: Connection refused by [198.51.100.20]"
+    assert message.complete
+
+
+def test_recipients_carry_flags_and_the_reason_before_them() -> None:
+    first, second, third = queue.parse("qfx", VERSION_8).recipients
+    assert (first.address, first.flags, first.reason) == (
+        "user1@Example.TEST",
+        "PFD",
+        "Deferred: local mailer said no",
+    )
+    assert (second.address, second.flags, second.reason) == ("web1_user", "PFDA", "")
+    assert third.domain == "else.example"
+
+
+def test_recipients_are_found_by_domain_in_any_case() -> None:
+    message = queue.parse("qfx", VERSION_8)
+    assert [recipient.address for recipient in message.recipients_in(["EXAMPLE.test"])] == [
+        "user1@Example.TEST"
+    ]
+    assert [recipient.address for recipient in message.local_recipients] == ["web1_user"]
+
+
+def test_headers_lose_their_flags_and_keep_their_continuation() -> None:
+    headers = queue.parse("qfx", VERSION_8).headers
+    assert headers[1] == "Received: from client.example\n\tby old.example.test; Mon, 17 Nov 2026"
+    assert headers[2] == "Subject: R<forged@example.test>"
+
+
+def test_an_old_file_has_no_flags_and_no_end() -> None:
+    message = queue.parse("QfAA123", "T1794873600\nDdfAA123\nS<>\nRuser@example.test\nHSubject: a: b\n")
+    assert (message.kind, message.sender, message.complete) == ("lost", "", False)
+    assert [recipient.address for recipient in message.recipients] == ["user@example.test"]
+    assert message.last_attempt is None
+
+
+def test_quarantined_files_belong_to_the_queue_and_bodies_do_not() -> None:
+    assert queue.parse("hfx", VERSION_8).kind == "quarantined"
+    for name in ("dfx", "xfx", "tfx", "Tfx", "qf", ""):
+        with pytest.raises(TextError):
+            queue.parse(name, VERSION_8)
+
+
+def read(*directories: Path | str) -> str:
+    shell = shutil.which("sh")
+    assert shell
+    command = queue.reader_command([str(directory) for directory in directories])
+    done = subprocess.run([shell, *command[1:]], capture_output=True, check=True, timeout=20)
+    return done.stdout.decode("utf-8", "surrogateescape")
+
+
+def test_the_reader_gives_every_control_file_and_nothing_else(tmp_path: Path) -> None:
+    for place in ("q1", "q2", "q2/qf", "other"):
+        (tmp_path / place).mkdir()
+    (tmp_path / "q1/qf1").write_bytes(VERSION_8.encode("latin-1"))
+    (tmp_path / "q1/df1").write_text("body")
+    (tmp_path / "q1/hf it's $(odd)\nname").write_bytes(b"V8\nS<a@b>\0\0\n.\n")
+    (tmp_path / "q2/qf/qf3").write_text(VERSION_8)
+    (tmp_path / "q2/qf4").write_text("")
+    (tmp_path / "other/qf5").write_text(VERSION_8)
+    messages = queue.parse_dump(read(tmp_path / "q*"))
+    assert sorted(message.id for message in messages) == [" it's $(odd)\nname", "1", "3"]
+    assert {message.sender for message in messages} == {"bounce@client.example", "a@b"}
+
+
+def test_an_empty_or_missing_queue_has_no_messages(tmp_path: Path) -> None:
+    assert queue.parse_dump(read(tmp_path, tmp_path / "missing")) == ()
+
+
+def test_a_list_that_ends_early_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "qf1").write_text(VERSION_8)
+    output = read(tmp_path)
+    for length in range(len(output)):
+        with pytest.raises(TextError):
+            queue.parse_dump(output[:length])
+
+
+@pytest.mark.parametrize("directory", ["", "-x", "relative", "/a\0b"])
+def test_a_queue_directory_is_absolute(directory: str) -> None:
+    with pytest.raises(TextError):
+        queue.reader_command([directory])
+
+
+@given(st.lists(st.sampled_from([*"VTKNPMSRH?:<>@.\n\t 19", "\0"]) | st.characters()).map("".join))
+def test_any_content_is_read(content: str) -> None:
+    message = queue.parse("qfx", content)
+    assert len(message.recipients) <= content.count("R")
+
+
+@given(st.text(alphabet=st.sampled_from("\0qf/.\n") | st.characters()))
+def test_any_dump_is_read_or_refused(output: str) -> None:
+    try:
+        queue.parse_dump(output)
+    except TextError:
+        return
+    assert output.endswith("\0")
