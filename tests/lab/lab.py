@@ -111,6 +111,11 @@ class Lab:
         )
         return str((output or b"").decode(errors="surrogateescape"))
 
+    def start_python(self, role: str, source: Path, *arguments: str) -> None:
+        """Start a Python file of ours inside a host, and do not wait for it."""
+        argv = ["python3", "-c", source.read_text(), *arguments]
+        self._hosts[role].get_wrapped_container().exec_run(argv, detach=True)
+
     def container_id(self, role: str) -> str:
         """Return Docker's identifier of a host."""
         return self._hosts[role].get_container_id()

@@ -1,0 +1,58 @@
+"""Where the lab's messages stand on a host, and waiting until its queues are empty."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.lab.lab import Lab
+
+SCRIPT = Path(__file__).with_name("inside") / "scan.py"
+
+Key = tuple[str, str]
+"""A message's token and the mailbox in which it stands or must stand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One copy of a message in a mailbox; `whole` tells that its last line is there."""
+
+    path: str
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """All that one host holds: copies in mailboxes, tokens in its queues, folders that ought not to be there."""
+
+    kept: dict[Key, list[Copy]]
+    queued: dict[str, str]
+    left: list[str]
+
+
+def scan(lab: Lab, role: str) -> Scan:
+    """Return what stands on one of the two mail hosts at this moment."""
+    found = json.loads(lab.python(role, SCRIPT))
+    kept: dict[Key, list[Copy]] = defaultdict(list)
+    for token, mailbox, path, whole in found["kept"]:
+        kept[token, mailbox].append(Copy(path, whole))
+    return Scan(dict(kept), dict(found["queued"]), list(found["left"]))
+
+
+def seeded(lab: Lab) -> frozenset[Key]:
+    """Return the messages that stand on the old host now; asked before anything happens."""
+    return frozenset(scan(lab, "old").kept)
+
+
+def settle(lab: Lab, seconds: float = 60.0) -> bool:
+    """Wait until both hosts' queues are empty; return whether they are, after at most the seconds."""
+    deadline = time.monotonic() + seconds
+    look = "find /var/spool/mqueue /var/spool/mqueue-client -name '[qQ]f*' | wc -l"
+    while any(int(lab.shell(role, look)) for role in ("old", "new")):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.2)
+    return True
