@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from migrator.sendmail.text_error import TextError
 
 _ADDRESS = re.compile(r"[A-Za-z0-9_+=&~^*/?{}!%][A-Za-z0-9._+=&~^*/?{}!%-]*(@[A-Za-z0-9._-]+)?")
 _LINE = re.compile(r"(.*?)\.\.\. (.*)", re.DOTALL)
 _DELIVERABLE = re.compile(r"deliverable: mailer (\S+?), (?:host (.*?), )?user (.*)", re.DOTALL)
+
+_HOST = re.compile(r"\[(?:ipv6:)?([^\]]+)\]|[^\[:,]+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,14 @@ class Verdict:
     host: str = ""
     user: str = ""
     error: str = ""
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The hosts in the order of trial; an address without brackets and tag, in the shortest form.
+
+        Sendmail prints the list as mailertable has it, and in lower case (`[ipv6:2001:db8::20]`).
+        """
+        return tuple(_host(found[1] or found[0]) for found in _HOST.finditer(self.host))
 
 
 def checked_addresses(addresses: Sequence[str]) -> tuple[str, ...]:
@@ -60,3 +71,10 @@ def _verdict(address: str, message: str) -> Verdict:
     if not found:
         return Verdict(address, error=message)
     return Verdict(address, found[1], found[2] or "", found[3])
+
+
+def _host(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        return text.lower()

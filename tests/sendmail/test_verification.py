@@ -24,6 +24,13 @@ def test_a_relayed_address_names_mailer_host_and_user() -> None:
     )
 
 
+def test_hosts_are_a_list_of_addresses_however_they_are_written() -> None:
+    host = "[198.51.100.20]:[ipv6:2001:DB8:0::20],mail.Example.test"
+    verdict = Verdict("a@b", "esmtp", host, "a@b")
+    assert verdict.hosts == ("198.51.100.20", "2001:db8::20", "mail.example.test")
+    assert Verdict("a", "local", "", "a").hosts == ()
+
+
 def test_a_local_address_has_no_host() -> None:
     assert verification.verdict_on(OUTPUT, "root@example.test") == Verdict(
         "root@example.test", "local", "", "root"
