@@ -1,0 +1,145 @@
+"""One command over an open connection: bounded in time and size, all its streams served at once."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from migrator.errors import HostError
+from migrator.hosts.base import Output
+from migrator.hosts.script import HEARTBEAT
+
+if TYPE_CHECKING:
+    from paramiko import Channel, Transport
+
+LONGEST_OUTPUT = 64 * 1024 * 1024
+"""The most that a command may print, in bytes."""
+
+BEAT = 10.0
+"""Seconds between two signs to a streaming script: several within the silence it bears."""
+
+_TICK = 0.5
+
+
+class LostError(HostError):
+    """The connection ended before the command did."""
+
+
+class Running:
+    """A command that was started on a channel; its input and errors are served by threads of its own."""
+
+    def __init__(self, transport: Transport, command: str, stdin: bytes, *, beat: bool = False) -> None:
+        """Start a command. With `beat`, its input stays open and gets a sign of life every BEAT seconds.
+
+        Raises paramiko.SSHException or EOFError where the connection is gone.
+        """
+        self.channel: Channel = transport.open_session(timeout=20)
+        self.channel.settimeout(_TICK)
+        self.channel.exec_command(command)
+        self._stderr = bytearray()
+        self._over = threading.Event()
+        self._reader = threading.Thread(target=self._read_errors, daemon=True)
+        self._writer = threading.Thread(target=self._write, args=(stdin, beat), daemon=True)
+        self._reader.start()
+        self._writer.start()
+
+    def finish(self, *, host: str, timeout: float, on_line: Callable[[str], None] | None = None) -> Output:
+        """Return what the command gave, each line handed to `on_line` as it comes.
+
+        Raises HostError after `timeout` seconds or too much output, LostError where the connection ended
+        first.
+        """
+        deadline = time.monotonic() + timeout
+        lines = _Lines(on_line)
+        stdout = bytearray()
+        try:
+            for piece in self._pieces(deadline, host):
+                stdout += piece
+                lines.feed(piece)
+                if len(stdout) > LONGEST_OUTPUT:
+                    raise _too_much(host)
+            lines.end()
+            status = self._status(deadline, host)
+            self._reader.join(max(_TICK, deadline - time.monotonic()))
+        finally:
+            self._over.set()
+            self.channel.close()
+        if len(self._stderr) > LONGEST_OUTPUT:
+            raise _too_much(host)
+        return Output(status, _text(stdout), _text(self._stderr))
+
+    def _pieces(self, deadline: float, host: str) -> Iterator[bytes]:
+        while True:
+            if time.monotonic() > deadline:
+                raise HostError("a command took too long and was given up", host=host)
+            with contextlib.suppress(TimeoutError):
+                piece = self.channel.recv(65536)
+                if not piece:
+                    return
+                yield piece
+
+    def _status(self, deadline: float, host: str) -> int:
+        if not self.channel.status_event.wait(max(_TICK, deadline - time.monotonic())):
+            raise HostError("a command ended its output and not itself", host=host)
+        status = self.channel.recv_exit_status()
+        if status < 0:
+            raise LostError(
+                "the connection ended before the command did, or a signal ended the command",
+                host=host,
+                advice="run the same command again: it goes on from there",
+            )
+        return status
+
+    def _read_errors(self) -> None:
+        while not self._over.is_set():
+            with contextlib.suppress(TimeoutError):
+                piece = self.channel.recv_stderr(65536)
+                if not piece:
+                    return
+                if len(self._stderr) <= LONGEST_OUTPUT:
+                    self._stderr += piece
+
+    def _write(self, stdin: bytes, beat: bool) -> None:
+        with contextlib.suppress(OSError):  # a command that ended early takes no more input
+            self._send(stdin)
+            while beat and not self._over.wait(BEAT):
+                self._send(HEARTBEAT)
+            self.channel.shutdown_write()
+
+    def _send(self, content: bytes) -> None:
+        rest = memoryview(content)
+        while rest and not self._over.is_set():
+            with contextlib.suppress(TimeoutError):
+                rest = rest[self.channel.send(bytes(rest[:32768])) :]
+
+
+class _Lines:
+    """Hands over each line as soon as it is whole; a progress meter ends its lines with a carriage return."""
+
+    def __init__(self, on_line: Callable[[str], None] | None) -> None:
+        self._on_line = on_line
+        self._rest = b""
+
+    def feed(self, piece: bytes) -> None:
+        if self._on_line is None:
+            return
+        *lines, self._rest = (self._rest + piece).replace(b"\r", b"\n").split(b"\n")
+        for line in lines:
+            self._on_line(_text(line))
+
+    def end(self) -> None:
+        if self._on_line is not None and self._rest:
+            self._on_line(_text(self._rest))
+
+
+def _text(content: bytes | bytearray) -> str:
+    return content.decode("utf-8", "surrogateescape")
+
+
+def _too_much(host: str) -> HostError:
+    return HostError(
+        f"a command printed more than {LONGEST_OUTPUT // 1024 // 1024} MB and was given up", host=host
+    )

@@ -1,0 +1,262 @@
+"""Opening an ssh connection as OpenSSH would: with its configuration, its agent and a host key it knows."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from migrator.errors import HostError, HostKeyError
+from migrator.hosts.known_hosts import KnownHosts, display_name, fingerprint, read_known_hosts
+from migrator.plan import HostPlan
+from migrator.retry import CONNECT
+
+if TYPE_CHECKING:
+    from fabric import Connection
+    from paramiko import PKey, Transport
+
+CONNECT_TIMEOUT = 15
+"""How long one attempt may take, in seconds."""
+
+_CONSOLE = "what `ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub` shows on the host's own console"
+
+_DEAD_AFTER = 60_000  # milliseconds without an answer
+
+
+class _PassingError(Exception):
+    """A failure that may be gone at the next attempt."""
+
+
+class _NotPinnedError(Exception):
+    """The host showed another key than the pinned one; it may have that one as well."""
+
+    def __init__(self, kind: str, seen: str) -> None:
+        super().__init__(seen)
+        self.kind = kind
+        self.seen = seen
+
+
+class Opener:
+    """Opens connections to one host of the plan.
+
+    `name` is "old" or "new". `sleep` is for tests.
+    """
+
+    def __init__(self, name: str, plan: HostPlan, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._name = name
+        self._plan = plan
+        self._sleep = sleep
+
+    def prepare(self) -> Connection:
+        """Return the connection, not yet open: host, port and user are what ssh_config makes of the plan."""
+        from fabric import Connection
+
+        _silence()
+        endpoint = self._plan.endpoint
+        keys = [str(self._plan.identity_file)] if self._plan.identity_file else []
+        return Connection(
+            endpoint.host,
+            user=endpoint.user or None,
+            port=endpoint.port,
+            forward_agent=False,
+            connect_timeout=CONNECT_TIMEOUT,
+            connect_kwargs={
+                "banner_timeout": 20,
+                "auth_timeout": 20,
+                **({"key_filename": keys} if keys else {}),
+            },
+        )
+
+    def open(self) -> Transport:
+        """Return an open connection whose host key was verified.
+
+        Raises HostKeyError for a key that is unknown or not the expected one, HostError where the host cannot
+        be reached or does not let the user in.
+        """
+        seen: dict[str, str] = {}
+        while True:
+            try:
+                return CONNECT.retrying(_PassingError, sleep=self._sleep)(self._attempt, tuple(seen))
+            except _NotPinnedError as error:
+                if error.kind in seen:
+                    raise self._wrong_pin(seen) from None
+                seen[error.kind] = error.seen
+            except HostKeyError:
+                if seen:  # and it has no further type of key to show
+                    raise self._wrong_pin(seen) from None
+                raise
+            except _PassingError as error:
+                raise HostError(
+                    f"the {self._name} host cannot be reached by ssh",
+                    host=self._name,
+                    expected=f"an ssh server at {self._plan.ssh}",
+                    seen=str(error),
+                    advice=f"try by hand: ssh {self._plan.ssh} true",
+                ) from error
+
+    def _attempt(self, without: tuple[str, ...]) -> Transport:
+        import paramiko
+
+        connection = self.prepare()
+        self._trust(connection, without)
+        try:
+            connection.open()
+        except HostKeyError:
+            raise
+        except paramiko.AuthenticationException as error:
+            raise self._not_let_in(connection, str(error)) from error
+        except paramiko.ssh_exception.PasswordRequiredException as error:
+            raise self._not_let_in(connection, str(error)) from error
+        except paramiko.ssh_exception.IncompatiblePeer as error:
+            raise self._other_kind(connection, str(error)) from error
+        except socket.gaierror as error:
+            raise HostError(
+                f"the name {connection.host!r} is not known here",
+                host=self._name,
+                seen=str(error),
+                advice=f"see whether ssh {self._plan.ssh} works by hand",
+            ) from error
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            raise _PassingError(str(error) or type(error).__name__) from error
+        transport: Transport = connection.transport
+        _watch(transport)
+        # fabric closes the transport with the connection object, so it has to live as long.
+        transport.migrate_connection = connection  # type: ignore[attr-defined]
+        return transport
+
+    def _trust(self, connection: Connection, without: tuple[str, ...]) -> None:
+        known = self._known()
+        pin = self._plan.host_key
+        self._demand(connection, known, pin, without)
+        gateway = connection.gateway
+        while gateway and not isinstance(gateway, str):
+            self._demand(gateway, known, "", ())
+            gateway = gateway.gateway
+
+    def _demand(self, connection: Connection, known: KnownHosts, pin: str, without: tuple[str, ...]) -> None:
+        import paramiko
+
+        name = display_name(connection.ssh_config.get("hostkeyalias", connection.host), connection.port)
+        kinds = () if pin else known.kinds(name)
+
+        class Demanding(paramiko.MissingHostKeyPolicy):
+            def missing_host_key(policy, _client: object, _hostname: str, key: PKey) -> None:  # noqa: N805
+                self._judge(name, key, known, pin)
+
+        # fabric sets AutoAddPolicy of its own accord, which trusts whoever answers.
+        connection.client.set_missing_host_key_policy(Demanding())
+        connection.connect_kwargs["transport_factory"] = _transport_factory(kinds, without)
+
+    def _judge(self, name: str, key: PKey, known: KnownHosts, pin: str) -> None:
+        seen = fingerprint(key.asbytes())
+        if pin:
+            if seen != pin:
+                raise _NotPinnedError(key.get_name(), seen)
+            return
+        verdict = known.verdict(name, key.get_name(), key.get_base64())
+        if verdict != "known":
+            raise self._untrusted(name, key.get_name(), seen, verdict)
+
+    def _known(self) -> KnownHosts:
+        try:
+            return read_known_hosts(self._plan.known_hosts)
+        except OSError as error:
+            raise HostKeyError(
+                "the file of known host keys cannot be read", host=self._name, seen=str(error)
+            ) from error
+
+    def _untrusted(self, name: str, kind: str, seen: str, verdict: str) -> HostKeyError:
+        file = self._plan.known_hosts
+        keyscan = _keyscan(name)
+        look = f"compare it with {_CONSOLE}; "
+        steps = {
+            "unknown": f'{look}if it is the same: {keyscan} >> {file}, or host_key = "{seen}" in the plan',
+            "changed": f"{look}only if it is the same: ssh-keygen -R '{name}' -f {file}; {keyscan} >> {file}",
+            "revoked": f"the host must get a new key; {file} marks this one as revoked",
+        }
+        words = {
+            "unknown": "is not known",
+            "changed": "is NOT the known one: this may be another machine",
+            "revoked": "is revoked",
+        }
+        return HostKeyError(
+            f"the host key of {name} {words[verdict]}",
+            host=self._name,
+            expected=f"a host key that {file} holds for {name}",
+            seen=f"{kind} {seen}",
+            advice=steps[verdict],
+        )
+
+    def _wrong_pin(self, seen: dict[str, str]) -> HostKeyError:
+        return HostKeyError(
+            f"the host key of {self._plan.ssh} is NOT the pinned one: this may be another machine",
+            host=self._name,
+            expected=self._plan.host_key,
+            seen=", ".join(f"{kind} {key}" for kind, key in seen.items()),
+            advice=f"compare with {_CONSOLE}; only if one is the same, write it as host_key into the plan",
+        )
+
+    def _other_kind(self, connection: Connection, seen: str) -> HostKeyError:
+        return HostKeyError(
+            f"the host key of {connection.host} is of a type that is not known",
+            host=self._name,
+            expected=f"a host key of a type that {self._plan.known_hosts} holds for it",
+            seen=seen,
+            advice=f"add its other keys after comparing them with {_CONSOLE}: "
+            f"{_keyscan(display_name(connection.host, connection.port))} >> {self._plan.known_hosts}",
+        )
+
+    def _not_let_in(self, connection: Connection, seen: str) -> HostError:
+        keys = connection.connect_kwargs.get("key_filename", [])
+        tried = [f"the key {key}" for key in keys] + ["the agent's keys", "the keys of ~/.ssh"]
+        return HostError(
+            f"the {self._name} host does not let {connection.user} in",
+            host=self._name,
+            expected=f"{connection.user}@{connection.host} is let in with {', '.join(tried)}",
+            seen=seen,
+            advice="add the public key to that user's authorized_keys there, or give the key with ssh-add to "
+            f"the agent; then try: ssh {self._plan.ssh} true",
+        )
+
+
+def _keyscan(name: str) -> str:
+    host, _, port = name.strip("[").partition("]:")
+    return f"ssh-keyscan -p {port} {host}" if port else f"ssh-keyscan {host}"
+
+
+def _transport_factory(kinds: tuple[str, ...], without: tuple[str, ...]) -> Callable[..., Transport]:
+    import paramiko
+
+    def make(sock: Any, **options: Any) -> Transport:
+        transport = paramiko.Transport(sock, **options)
+        security = transport.get_security_options()
+        offered = tuple(security.key_types)
+        # A host shows the one of its keys that both sides like best, which need not be the known one.
+        wanted = tuple(kind for kind in offered if not kinds or _family(kind) in kinds)
+        security.key_types = (
+            tuple(kind for kind in wanted if _family(kind) not in without) or wanted or offered
+        )
+        return transport
+
+    return make
+
+
+def _family(kind: str) -> str:
+    return "ssh-rsa" if kind.startswith("rsa-sha2") else kind
+
+
+def _watch(transport: Transport) -> None:
+    transport.set_keepalive(15)
+    if isinstance(transport.sock, socket.socket) and hasattr(socket, "TCP_USER_TIMEOUT"):
+        # The keepalives then fail within a minute, where the system would wait for a quarter of an hour.
+        transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _DEAD_AFTER)
+
+
+def _silence() -> None:
+    logger = logging.getLogger("paramiko")
+    if not logger.handlers:
+        # Without a handler its tracebacks land on the terminal; what they say comes as exceptions as well.
+        logger.addHandler(logging.NullHandler())
+        logger.propagate = False

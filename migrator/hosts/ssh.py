@@ -1,0 +1,178 @@
+"""A mail host over ssh: one connection, opened when it is first needed, for all that is read and done."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from migrator.errors import CommandFailed, HostError
+from migrator.hosts import script as scripts
+from migrator.hosts.allowed import check_inspecting
+from migrator.hosts.base import Output
+from migrator.hosts.channel import LostError, Running
+from migrator.hosts.connection import Opener
+from migrator.hosts.known_hosts import display_name
+from migrator.plan import HostPlan
+
+if TYPE_CHECKING:
+    from paramiko import Transport
+
+READ_TIMEOUT = 180.0
+"""How long a look at a host may take, in seconds: more than a Sendmail waits for its own name."""
+
+
+class SshHost:
+    """One mail host of the plan, as Reader and as Host. Several threads may use it at once.
+
+    `name` is "old" or "new", `migration` the plan's name, which the lock on the host is named after.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        plan: HostPlan,
+        migration: str,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._name = name
+        self._sudo = plan.sudo
+        self._migration = migration
+        self._opener = Opener(name, plan, sleep=sleep)
+        self._transport: Transport | None = None
+        self._opening = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """Return "old" or "new"."""
+        return self._name
+
+    def read(self, *argv: str, stdin: str = "") -> Output:
+        """Run an inspecting program; see Reader."""
+        check_inspecting(argv)
+        return self._look(scripts.command(argv, stdin))
+
+    def read_file(self, path: str) -> str | None:
+        """Return a file's text; see Reader."""
+        return self.read_files([path])[path]
+
+    def read_files(self, paths: Sequence[str]) -> Mapping[str, str | None]:
+        """Return the texts of several files in one round trip; see Reader.
+
+        Raises CommandFailed for one that is there and cannot be read.
+        """
+        mark = f"migrate-file-{secrets.token_hex(16)}"
+        reading = "".join(_reading(path, mark) for path in paths)
+        output = self._look(scripts.inspecting("exec 3>&1\n" + reading))
+        parts = output.stdout.split(f"\n{mark} ")
+        if len(parts) != len(paths) + 1:
+            raise CommandFailed(
+                "files could not be read",
+                status=output.status,
+                host=self._name,
+                seen=output.stderr.strip()[-300:],
+            )
+        texts: dict[str, str | None] = {}
+        for index, path in enumerate(paths):
+            body = parts[index] if index == 0 else parts[index].partition("\n")[2]
+            texts[path] = self._file(path, body, parts[index + 1].partition("\n")[0])
+        return texts
+
+    def inspect(self, script: str) -> Output:
+        """Run one of the project's own inspecting scripts; see Reader."""
+        return self._look(scripts.inspecting(script))
+
+    def perform(self, script: str, *, timeout: float, on_line: Callable[[str], None] | None = None) -> Output:
+        """Run a script whole and alone; see Host.
+
+        With `on_line` it is a streaming one: its lines come at once, and it ends with the connection.
+        """
+        wrap = scripts.streaming if on_line else scripts.whole
+        running = self._start(wrap(script, self._migration), beat=on_line is not None)
+        return self._checked(running.finish(host=self._name, timeout=timeout, on_line=on_line))
+
+    def endpoint(self) -> tuple[str, int, str]:
+        """Return host, port and user as ssh_config makes them of the plan; nothing is contacted."""
+        connection = self._opener.prepare()
+        return connection.host, int(connection.port), connection.user
+
+    def host_key_line(self, address: str, port: int) -> str:
+        """Return the verified host key as a line of known_hosts, for the address and port others use."""
+        key = self._connected().get_remote_server_key()
+        return f"{display_name(address, port)} {key.get_name()} {key.get_base64()}\n"
+
+    def close(self) -> None:
+        """End the connection."""
+        with self._opening:
+            if self._transport is not None:
+                self._transport.close()
+                self._transport = None
+
+    def _look(self, text: str) -> Output:
+        try:
+            output = self._start(text).finish(host=self._name, timeout=READ_TIMEOUT)
+        except LostError:
+            # Looking bears repetition, so a connection that broke meanwhile is no reason to fail.
+            output = self._start(text).finish(host=self._name, timeout=READ_TIMEOUT)
+        return self._checked(output)
+
+    def _start(self, text: str, *, beat: bool = False) -> Running:
+        # By standard input, because an argument may not be longer than 128 kB and the login shell may be any.
+        return self._open_channel(self._shell("-s"), text.encode("utf-8", "surrogateescape"), beat=beat)
+
+    def _shell(self, arguments: str) -> str:
+        return f"{'sudo -n ' if self._sudo else ''}sh {arguments}"
+
+    def _open_channel(self, command: str, stdin: bytes, *, beat: bool) -> Running:
+        import paramiko
+
+        for last in (False, True):
+            try:
+                return Running(self._connected(), command, stdin, beat=beat)
+            except (OSError, EOFError, paramiko.SSHException) as error:
+                # Nothing has started yet, so a new connection may be tried whatever the command does.
+                self.close()
+                if last:
+                    raise HostError("the connection broke", host=self._name, seen=str(error)) from error
+        raise AssertionError("the loop returns or raises")
+
+    def _connected(self) -> Transport:
+        with self._opening:
+            if self._transport is None or not self._transport.is_active():
+                self._transport = self._opener.open()
+            return self._transport
+
+    def _checked(self, output: Output) -> Output:
+        refusal = output.stderr.strip()
+        if self._sudo and output.status == 1 and refusal.startswith("sudo:"):
+            raise HostError(
+                f"sudo does not let the user act as root on the {self._name} host without a password",
+                host=self._name,
+                expected="`sudo -n sh` runs",
+                seen=refusal.splitlines()[-1],
+                advice="allow it for the time of the migration with a file in /etc/sudoers.d "
+                "(USER ALL=(root) NOPASSWD: ALL), or log in as root",
+            )
+        return output
+
+    def _file(self, path: str, text: str, trailer: str) -> str | None:
+        status, _, message = trailer.partition(" ")
+        if status == "0":
+            return text
+        if message.endswith((": No such file or directory", ": Not a directory")):
+            return None
+        raise CommandFailed(
+            f"{path} cannot be read", status=int(status), host=self._name, seen=message or f"status {status}"
+        )
+
+
+def _reading(path: str, mark: str) -> str:
+    return (
+        f"error=$(cat -- {shlex.quote(path)} 2>&1 >&3); status=$?\n"
+        f"error=$(printf '%s' \"$error\" | tail -n 1)\n"
+        f"printf '\\n%s %s %s\\n' {mark} $status \"$error\"\n"
+    )
