@@ -48,7 +48,7 @@ class Journal:
 
     Given the plan's state folder, which is made with mode 0700 where it does not exist, and a context manager
     that holds signals back while a line is written. Opening drops a torn last line: nobody was told that it
-    was kept. Raises JournalDamaged where another line cannot be read, JournalError where the folder is unusable.
+    was kept. Raises JournalDamaged where another line cannot be read, JournalError for an unusable folder.
     """
 
     def __init__(self, folder: Path, *, shield: AbstractContextManager[object] | None = None) -> None:

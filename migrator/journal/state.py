@@ -79,6 +79,7 @@ class State:
 
     fingerprint: str = ""
     plan: dict[str, str] = field(default_factory=dict)
+    chain: list[tuple[str, str, str]] = field(default_factory=list)  # name, phase and headline of each step
     steps: dict[str, StepRecord] = field(default_factory=dict)
     deeds: list[Deed] = field(default_factory=list)
     memory: dict[str, str] = field(default_factory=dict)
@@ -144,6 +145,8 @@ class State:
         if "plan" in event.data:
             self.fingerprint = str(event.data["fingerprint"])
             self.plan = dict(event.data["plan"])
+        if "steps" in event.data:
+            self.chain = [(str(name), str(phase), str(line)) for name, phase, line in event.data["steps"]]
 
     def _step_started(self, _sequence: int, event: Event) -> None:
         record = self._record(event)

@@ -113,3 +113,6 @@ class Step(ABC):
     @abstractmethod
     def verify(self, context: Context) -> None:
         """Measure anew that the step's aim is reached. Raises VerifyFailed."""
+
+    def before_rollback(self, context: Context) -> None:  # noqa: B027 - most steps can always be undone
+        """Raise Refused where undoing this step would lose mail. Asked of every begun step before any undo."""

@@ -1,0 +1,122 @@
+"""Rehearsal: the engine of a dry run. It previews changes where a run performs them, and goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from migrator.change import Change, Note, Undo
+from migrator.engine.rollback import expect_undoable, touched
+from migrator.engine.run import Engine, Events
+from migrator.errors import HostError, Interrupted, MigrateError, NotReady, Refused, StartOver
+from migrator.event import Event, Kind
+from migrator.journal import Scratch, State
+from migrator.steps.base import Context, Step
+
+if TYPE_CHECKING:
+    from migrator.executor import DryRunExecutor
+
+
+class Rehearsal(Engine):
+    """Drives the steps over hosts that stay as they are.
+
+    Given the steps, the executor that only previews, the state to start from, and what steps may look at. Up
+    to the first change that a run would perform, checks count; from there on they are told as open.
+    `exit_code` says, once the events are drained, what stands in the way: 0 nothing, 1 a failed check, 3 a
+    refusal.
+    """
+
+    def __init__(
+        self, steps: Sequence[Step], executor: DryRunExecutor, state: State, context: Context
+    ) -> None:
+        super().__init__(steps, executor, Scratch(state), context)
+        self._previews = executor
+        self._open = False
+        self.exit_code = 0
+
+    def rollback(self) -> Events:
+        """Yield a preview of every undo, newest first. Raises Refused where a change cannot be undone."""
+        yield self._tell(Kind.MESSAGE, text="a rehearsal: nothing is changed")
+        deeds = expect_undoable(self._chronicle.state)
+        for step in touched(self._steps, self._chronicle.state):
+            step.before_rollback(self._context)
+        for deed, change in deeds:
+            yield self._preview(deed.step, change, undo=True)
+
+    def _ended(self) -> Event:
+        return self._tell(Kind.MESSAGE, text="the rehearsal is over; nothing was changed")
+
+    def _step(self, step: Step) -> Events:
+        yield self._started(step)
+        yield from self._judged(step, lambda: step.ready(self._context))
+        pending = self._chronicle.state.pending(step.name)
+        if pending is not None:
+            yield from self._change(step.name, pending.change)
+        for attempt in range(1, step.attempts + 1):
+            context = replace(self._context, attempt=attempt)
+            failed = False
+            for event in self._judged_changes(step, context):
+                failed = failed or event.kind in (Kind.STEP_FAILED, Kind.STEP_WAITING)
+                yield event
+            if failed:
+                return
+            if self._open:
+                yield self._tell(Kind.CHECK_OPEN, step.name, "is checked once this is done")
+                return
+            complaint = self._checked(step, context)
+            if not complaint:
+                yield self._tell(Kind.STEP_DONE, step.name, "nothing to do")
+                return
+        yield from self._complain(step, MigrateError(complaint))
+
+    def _judged_changes(self, step: Step, context: Context) -> Iterator[Event]:
+        try:
+            for change in step.changes(context):
+                yield from self._change(step.name, change)
+        except (MigrateError, LookupError) as error:
+            yield from self._judge(step, error)
+
+    def _judged(self, step: Step, look: Callable[[], None]) -> Iterator[Event]:
+        try:
+            look()
+        except (MigrateError, LookupError) as error:
+            yield from self._judge(step, error)
+
+    def _judge(self, step: Step, error: MigrateError | LookupError) -> Iterator[Event]:
+        """Tell what an error means in a rehearsal; raise it where it would end a run as well."""
+        if isinstance(error, Interrupted | HostError):
+            raise error
+        if isinstance(error, NotReady):
+            # What comes after a wait meets another world than this one.
+            self._open = True
+            yield self._chronicle.waiting(step.name, error)
+        elif self._open or isinstance(error, StartOver):
+            words = error.message if isinstance(error, MigrateError) else f"{error} is not known yet"
+            yield self._tell(Kind.CHECK_OPEN, step.name, f"as things are now: {words}")
+        elif isinstance(error, MigrateError):
+            yield from self._complain(step, error)
+        else:
+            raise error
+
+    def _complain(self, step: Step, error: MigrateError) -> Iterator[Event]:
+        self.exit_code = max(self.exit_code, 3 if isinstance(error, Refused) else 1)
+        yield self._chronicle.failed(step.name, error)
+
+    def _checked(self, step: Step, context: Context) -> str:
+        return self._previews.check(lambda: step.verify(context))
+
+    def _change(self, step: str | None, change: Change) -> Events:
+        if isinstance(change.do, Note):
+            # What a step only notes is known to a rehearsal too, and keeps nothing open.
+            yield from super()._change(step, change)
+        else:
+            self._open = True
+            yield self._preview(step, change)
+
+    def _preview(self, step: str | None, change: Change, *, undo: bool = False) -> Event:
+        command = change.undo if undo else change.do
+        preview = "" if isinstance(command, Undo) else self._previews.preview(command)
+        host = change.do.host if isinstance(command, Undo) else command.host
+        summary = f"undo: {change.summary}" if undo else change.summary
+        return self._tell(Kind.CHANGE_PREVIEW, step, preview, host=host, summary=summary)

@@ -1,0 +1,271 @@
+"""Engine: drives the steps forward, one journalled change after the other."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from migrator.change import Change, Note, Undo
+from migrator.engine.chronicle import Chronicle, headline
+from migrator.engine.plan_change import check
+from migrator.engine.rollback import roll_back
+from migrator.errors import (
+    HostError,
+    Interrupted,
+    MigrateError,
+    NotReady,
+    Refused,
+    StartOver,
+    UsageError,
+    VerifyFailed,
+)
+from migrator.event import Event, Kind
+from migrator.journal import JournalError, Record
+from migrator.steps.base import Context, Phase, Step
+
+if TYPE_CHECKING:
+    from migrator.executor import Executor
+
+Events = Generator[Event, None, None]
+
+RESTARTS = 3
+"""How often one run goes back to an earlier step before it gives up."""
+
+POLL = timedelta(seconds=60)
+"""How long a waiting run sleeps before it looks again where nobody can know until when."""
+
+CONFIRMED = "cutover.confirmed"
+"""What is remembered of the one question asked before mail is moved."""
+
+
+class Engine:
+    """Runs the steps of a migration, or undoes them.
+
+    Given the steps in their order, what executes commands, the record of what was done, and what steps may
+    look at. `confirm` is asked once, before the first step of the cut-over; with `wait`, a run sleeps through
+    waits.
+    """
+
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        executor: Executor,
+        record: Record,
+        context: Context,
+        *,
+        confirm: Callable[[], bool] = lambda: True,
+        wait: bool = False,
+    ) -> None:
+        self._steps = tuple(steps)
+        self._executor = executor
+        self._chronicle = Chronicle(record, context.now)
+        self._tell = self._chronicle.tell
+        self._context = replace(context, memory=MappingProxyType(record.state.memory))
+        self._confirm = confirm
+        self._wait = wait
+        self._step_under_way: str | None = None
+        self._under_way = ""
+
+    def run(self, *, until: str | None = None, accept_plan_change: bool = False) -> Events:
+        """Yield what happens from where the record ends to the last step, or to the end of step `until`.
+
+        Raises what ended the run: NotReady for a wait, Refused, VerifyFailed and every other MigrateError of
+        a step, UsageError for an unknown `until` or a plan that changed, Interrupted after a signal.
+        """
+        self._expect_known(until)
+        try:
+            yield from self._begin(accept_plan_change)
+            yield from self._all(until)
+        except Interrupted:
+            yield self._chronicle.interrupted(self._step_under_way, self._under_way)
+            raise
+
+    def rollback(self) -> Events:
+        """Yield what happens while everything that the record says was done is undone, newest first.
+
+        Raises Refused before anything is touched where something cannot be undone.
+        """
+        try:
+            yield from roll_back(self._steps, self._executor, self._chronicle, self._context)
+        except Interrupted:
+            yield self._chronicle.interrupted(None, "rollback")
+            raise
+
+    def _expect_known(self, name: str | None) -> None:
+        names = [step.name for step in self._steps]
+        if name is None or name in names:
+            return
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
+        raise UsageError(
+            f"There is no step {name!r}" + (f"; did you mean {' or '.join(near)}?" if near else ""),
+            expected=", ".join(names),
+            seen=name,
+            advice="give one of these names to --until",
+        )
+
+    def _begin(self, accept_plan_change: bool) -> Events:
+        state, plan = self._chronicle.state, self._context.plan
+        if state.rolling_back:
+            raise Refused(
+                "A rollback of this migration was begun and is not finished",
+                host="operator",
+                advice="finish it with `migrate rollback`, then start anew",
+            )
+        flat, fingerprint = plan.flatten(), plan.fingerprint()
+        steps = [[step.name, step.phase.value, headline(step)] for step in self._steps]
+        if not state.begun:
+            yield self._tell(
+                Kind.RUN_STARTED, text=plan.name, fingerprint=fingerprint, plan=flat, steps=steps
+            )
+        elif state.fingerprint == fingerprint:
+            yield self._tell(Kind.RUN_STARTED, text=plan.name, steps=steps)
+        else:
+            check(state, flat, self._steps, accept=accept_plan_change)
+            yield self._tell(Kind.RUN_STARTED, text=plan.name, steps=steps)
+            yield self._tell(
+                Kind.PLAN_ACCEPTED, text="the plan was changed", fingerprint=fingerprint, plan=flat
+            )
+
+    def _all(self, until: str | None) -> Events:
+        index, restarts = 0, 0
+        while index < len(self._steps):
+            step = self._steps[index]
+            self._step_under_way = step.name
+            try:
+                yield from self._unless_finished(step)
+            except StartOver as again:
+                restarts += 1
+                index = self._index_of(again, restarts)
+                yield from self._start_over(step, again, index)
+                continue
+            index += 1
+            if step.name == until and index < len(self._steps):
+                yield self._tell(Kind.RUN_STOPPED, step.name, f"stopped after {step.name}, as asked")
+                return
+        self._step_under_way = None
+        yield self._ended()
+
+    def _ended(self) -> Event:
+        return self._tell(Kind.RUN_DONE, text="every step is done")
+
+    def _unless_finished(self, step: Step) -> Events:
+        if self._chronicle.state.finished(step.name):
+            yield self._tell(Kind.STEP_SKIPPED, step.name, "done before")
+            return
+        while True:
+            try:
+                yield from self._step(step)
+            except NotReady as wait:
+                yield self._chronicle.waiting(step.name, wait)
+                if not self._wait:
+                    raise
+                self._sleep_until(wait.until or self._context.now() + POLL)
+            except (StartOver, Interrupted, JournalError):
+                raise
+            except MigrateError as error:
+                yield self._chronicle.failed(step.name, error)
+                raise
+            else:
+                return
+
+    def _step(self, step: Step) -> Events:
+        yield self._started(step)
+        self._under_way = "looking whether the step may start"
+        step.ready(self._context)
+        yield from self._ask(step)
+        pending = self._chronicle.state.pending(step.name)
+        if pending is not None:
+            yield from self._perform(step.name, pending.sequence, pending.change)
+        for attempt in range(1, step.attempts + 1):
+            context = replace(self._context, attempt=attempt)
+            self._under_way = "looking what is missing"
+            for change in step.changes(context):
+                yield from self._change(step.name, change)
+            complaint = self._complaint(step, context, last=attempt == step.attempts)
+            if not complaint:
+                break
+            yield self._tell(Kind.MESSAGE, step.name, f"once more, because {complaint}")
+        yield self._tell(Kind.STEP_DONE, step.name, headline(step))
+
+    def _started(self, step: Step) -> Event:
+        number = self._steps.index(step) + 1
+        return self._tell(
+            Kind.STEP_STARTED,
+            step.name,
+            headline(step),
+            phase=step.phase.value,
+            number=number,
+            of=len(self._steps),
+        )
+
+    def _complaint(self, step: Step, context: Context, *, last: bool) -> str:
+        self._under_way = "measuring what was reached"
+        try:
+            return self._executor.check(lambda: step.verify(context))
+        except VerifyFailed as failure:
+            if last:
+                raise
+            return failure.message
+
+    def _ask(self, step: Step) -> Events:
+        if step.phase is not Phase.CUTOVER or CONFIRMED in self._context.memory:
+            return
+        if not self._confirm():
+            raise Refused(
+                "No mail was moved: the question before the cut-over was not answered with yes",
+                host="operator",
+                advice="type the command again when mail may move",
+            )
+        agreed = {CONFIRMED: self._context.now().isoformat()}
+        # No step's own: starting over asks nobody twice.
+        yield from self._change(None, Change("mail may move now", Note(), Undo.NOT_NEEDED, agreed))
+
+    def _change(self, step: str | None, change: Change) -> Events:
+        sequence, event = self._chronicle.plan(step, change)
+        yield event
+        yield from self._perform(step, sequence, change)
+
+    def _perform(self, step: str | None, sequence: int, change: Change) -> Events:
+        self._under_way = change.summary
+        try:
+            if not isinstance(change.do, Note):
+                self._executor.execute(change.do)
+        except (HostError, NotReady, StartOver, Interrupted):
+            # Nobody knows how far it came: it stays planned, and is performed again.
+            raise
+        except MigrateError as error:
+            yield self._tell(Kind.CHANGE_FAILED, step, error.message, host=change.do.host, planned=sequence)
+            raise
+        yield self._tell(Kind.CHANGE_DONE, step, change.summary, host=change.do.host, planned=sequence)
+
+    def _index_of(self, again: StartOver, restarts: int) -> int:
+        names = [step.name for step in self._steps]
+        if again.step not in names or restarts > RESTARTS:
+            raise self._given_up(again)
+        return names.index(again.step)
+
+    def _given_up(self, again: StartOver) -> MigrateError:
+        error = VerifyFailed(
+            f"{again.message}; the run went back to {again.step} {RESTARTS} times already",
+            host=again.host,
+            expected=again.expected,
+            seen=again.seen,
+            advice=again.advice,
+        )
+        self._chronicle.failed(self._step_under_way or again.step, error)
+        return error
+
+    def _start_over(self, step: Step, again: StartOver, index: int) -> Events:
+        later = [one.name for one in self._steps[index:]]
+        yield self._tell(
+            Kind.STARTED_OVER, step.name, again.message, host=again.host, to=again.step, steps=later
+        )
+
+    def _sleep_until(self, until: datetime) -> None:
+        while (remaining := (until - self._context.now()).total_seconds()) > 0:
+            # In short parts, for a machine that was asleep counts its own sleep as none.
+            self._context.sleep(min(remaining, POLL.total_seconds()))
