@@ -1,0 +1,57 @@
+"""A plan that was edited between two runs is told key by key, and accepted where no finished step is concerned."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from migrator.errors import (
+    UsageError,
+)
+from migrator.plan import DnsPlan, SmokePlan
+from tests.engine.bench import (
+    Bench,
+)
+from tests.fakes import kinds, make_plan
+
+
+class TestPlanChange:
+    def changed(self, bench: Bench, **changes: Any) -> Bench:
+        world = replace(bench.world, plan=make_plan(**changes))
+        changed = replace(bench, world=world)
+        world.old.files = dict(bench.world.old.files)
+        return changed
+
+    def test_it_is_refused_with_what_changed(self, bench: Bench) -> None:
+        bench.run(until="survey")
+        changed = self.changed(bench, dns=DnsPlan(ttl=timedelta(minutes=5)))
+        with pytest.raises(UsageError, match=r"dns\.ttl: 15m → 5m") as caught:
+            changed.run()
+        assert "--accept-plan-change" in (caught.value.advice or "")
+
+    def test_accepted_it_goes_on_and_is_written_down(self, bench: Bench) -> None:
+        bench.run(until="survey")
+        changed = self.changed(bench, dns=DnsPlan(ttl=timedelta(minutes=5)))
+        assert kinds(changed.run(accept=True))[:2] == ["run_started", "plan_accepted"]
+        changed.run()
+
+    def test_it_is_refused_where_a_finished_step_is_concerned(self, bench: Bench) -> None:
+        bench.run(until="survey")
+        changed = self.changed(bench, old=replace(make_plan().old, mail_spool="/var/mail"))
+        with pytest.raises(UsageError) as caught:
+            changed.run(accept=True)
+        assert "old.mail_spool concerns survey, which is finished" in (caught.value.advice or "")
+
+    def test_the_domains_never_change(self, bench: Bench) -> None:
+        bench.run(until="survey")
+        with pytest.raises(UsageError) as caught:
+            self.changed(bench, domains=("example.org",)).run(accept=True)
+        assert "concerns the whole migration" in (caught.value.advice or "")
+
+    def test_a_table_whose_step_is_still_to_come_may_change(self, bench: Bench) -> None:
+        bench.run(until="relay")
+        self.changed(bench, smoke=SmokePlan(recipient="user01@example.test")).run(accept=True)
+        assert bench.state.complete
