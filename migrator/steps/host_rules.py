@@ -1,0 +1,140 @@
+"""Rules about what a host runs: system, Sendmail's configuration, programs, firewall, clock, left-over keys."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+
+from migrator.hosts.facts import HostFacts
+from migrator.sendmail.cf import DaemonPort
+from migrator.sendmail.cf import parse as parse_cf
+from migrator.steps.finding import Both, Finding, Look, some
+
+_MC = "/etc/mail/sendmail.mc"
+_NEEDED = {
+    "old": ("rsync", "m4", "makemap", "flock", "find", "sha256sum"),
+    "new": ("rsync", "ssh", "ssh-keygen", "m4", "makemap", "flock", "find", "sha256sum"),
+}
+_PACKAGES = {
+    "debian": {"makemap": "sendmail-bin", "ssh": "openssh-client", "ssh-keygen": "openssh-client"},
+    "redhat": {"makemap": "sendmail", "ssh": "openssh-clients", "ssh-keygen": "openssh"},
+}
+_COMMON = {
+    **{"flock": "util-linux", "setsid": "util-linux", "find": "findutils", "sha256sum": "coreutils"},
+    **{"ip": "iproute2", "timeout": "coreutils"},
+}
+_CLOCK = 60  # seconds
+
+
+def system(both: Both) -> Iterator[Finding]:
+    """Say what each host runs; fail where there is no Sendmail."""
+    for look in (both.old, both.new):
+        facts = look.facts
+        if not facts.sendmail_version:
+            advice = f"{_install(facts, ['sendmail'])}; is it another mail server than Sendmail?"
+            yield look.failed("system", f"{facts.os_name}, and no Sendmail answers", advice)
+        else:
+            text = f"{facts.os_name}, Sendmail {facts.sendmail_version}, init {facts.init}"
+            yield look.passed("system", text)
+
+
+def configuration(both: Both) -> Iterator[Finding]:
+    """Fail where sendmail.mc or sendmail.cf is missing, or where the new host listens to itself alone."""
+    for look in (both.old, both.new):
+        if look.reader.read_file(_MC) is None:
+            advice = (
+                "write the .mc that this host's sendmail.cf was made from, rebuild once by hand, and compare"
+            )
+            yield look.failed("configuration", f"there is no {_MC}", advice)
+        elif not look.facts.cf:
+            yield look.failed("configuration", "there is no sendmail.cf", "make it: `make -C /etc/mail`")
+        elif look.host == "new" and not _listens(look):
+            yield look.failed(
+                "configuration",
+                "Sendmail listens on this host's loopback address alone: nobody else could send to it",
+                f"take Addr=127.0.0.1 (and ::1) out of DAEMON_OPTIONS in {_MC}, run make and restart Sendmail",
+            )
+        else:
+            yield look.passed("configuration", "sendmail.mc and sendmail.cf are there")
+
+
+def programs(both: Both) -> Iterator[Finding]:
+    """Fail where a program is missing that the run needs there; name the packages that bring it."""
+    for look in (both.old, both.new):
+        needed = [*_NEEDED[look.host], *([] if look.facts.init == "systemd" else ["setsid"])]
+        missing = [name for name in needed if name not in look.facts.programs]
+        if missing:
+            yield look.failed("programs", f"missing: {', '.join(missing)}", _install(look.facts, missing))
+        elif "make" not in look.facts.programs:
+            text = "make is missing: maps and sendmail.cf are rebuilt by makemap and m4 instead"
+            yield look.warned("programs", text, _install(look.facts, ["make"]))
+        else:
+            yield look.passed("programs", "all that is needed is there")
+
+
+def firewall(both: Both) -> Iterator[Finding]:
+    """Fail where port 25 of a host has to be closed for a while and there is no tool for it."""
+    closed = (both.old, both.new) if both.context.plan.cutover.strategy == "firewall" else (both.new,)
+    for look in closed:
+        if look.facts.firewall:
+            yield look.passed("firewall", f"port 25 is closed and opened with {look.facts.firewall}")
+        else:
+            advice = f"{_install(look.facts, ['nftables'])}; in a container, allow it to change its network"
+            yield look.failed("firewall", "neither nft nor iptables can be used, to close port 25", advice)
+
+
+def clock(both: Both) -> Iterator[Finding]:
+    """Warn where a host's clock differs from the operator's: logs and waiting times would mislead."""
+    for look in (both.old, both.new):
+        before = both.context.now().timestamp()
+        output = look.reader.read("date", "+%s")
+        between = (before + both.context.now().timestamp()) / 2
+        if output.status != 0 or not re.fullmatch(r"[0-9]{1,12}\s*", output.stdout):
+            yield look.warned("clock", "the clock cannot be read", "see what `date +%s` says there")
+        elif abs(int(output.stdout) - between) > _CLOCK:
+            ahead = round(int(output.stdout) - between)
+            text = f"the clock is {abs(ahead)} s {'ahead of' if ahead > 0 else 'behind'} this machine's"
+            yield look.warned(
+                "clock", text, "set it, or let it follow a time server (chrony, systemd-timesyncd)"
+            )
+        else:
+            yield look.passed("clock", "agrees with this machine's")
+
+
+def left_keys(both: Both) -> Iterator[Finding]:
+    """Warn of keys on the old host that an earlier migration left; the one of a run under way is none."""
+    look, context = both.old, both.context
+    path = f"{look.facts.home}/.ssh/authorized_keys"
+    names = re.findall(r"\bmigrate:([a-z0-9-]{1,40})\s*$", look.reader.read_file(path) or "", re.MULTILINE)
+    own = {context.plan.name} if context.memory else set()
+    left = sorted(set(names) - own)
+    if left:
+        advice = (
+            f"where no run of that plan is under way, remove the lines that end in migrate:NAME from {path}"
+        )
+        yield look.warned("left-keys", f"keys of earlier runs may still read mail: {some(left)}", advice)
+    else:
+        yield look.passed("left-keys", "no key of an earlier run")
+
+
+def _listens(look: Look) -> bool:
+    return any(
+        port.port.lower() in ("smtp", "25") and not _is_loopback(port)
+        for port in parse_cf(look.facts.cf).daemon_ports
+    )
+
+
+def _is_loopback(port: DaemonPort) -> bool:
+    address = port.address.strip("[]").lower().removeprefix("ipv6:")
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"
+
+
+def _install(facts: HostFacts, names: list[str]) -> str:
+    packages = {**_COMMON, **_PACKAGES[facts.family]}
+    wanted = " ".join(dict.fromkeys(packages.get(name, name) for name in names))
+    tool = "apt-get install" if facts.family == "debian" else "yum install"
+    return f"install it there: `{tool} {wanted}`"

@@ -1,0 +1,46 @@
+"""All rules: what is looked at before anything is touched, by `check` and by the first step of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from migrator.steps import host_rules, mail_rules, plan_rules
+from migrator.steps.base import Context
+from migrator.steps.finding import Both, Finding, Level, look_at_both
+
+__all__ = ["HOST_RULES", "PLAN_RULES", "RULES", "Finding", "Level", "hosts"]
+
+HOST_RULES: tuple[Callable[[Both], Iterator[Finding]], ...] = (
+    host_rules.system,
+    host_rules.configuration,
+    host_rules.programs,
+    host_rules.firewall,
+    host_rules.clock,
+    host_rules.left_keys,
+    mail_rules.domains,
+    mail_rules.accounts,
+    mail_rules.mailboxes,
+    mail_rules.space,
+)
+"""What both hosts have to be looked at for."""
+
+PLAN_RULES: tuple[Callable[[Context], Iterator[Finding]], ...] = (
+    plan_rules.records,
+    plan_rules.update,
+    plan_rules.window,
+)
+"""What needs no host."""
+
+
+def hosts(context: Context) -> Iterator[Finding]:
+    """Yield what every rule about the hosts finds.
+
+    Raises HostError where one cannot be reached, and another MigrateError where something cannot be read.
+    """
+    both = look_at_both(context)
+    for rule in HOST_RULES:
+        yield from rule(both)
+
+
+RULES: tuple[Callable[[Context], Iterator[Finding]], ...] = (hosts, *PLAN_RULES)
+"""Every rule of a run. One that cannot look at all raises a MigrateError."""
