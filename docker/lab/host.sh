@@ -7,14 +7,26 @@ here=$(dirname "$0")
 
 resolve_by_the_lab() { printf 'nameserver %s.53\noptions timeout:1 attempts:2\n' "$LAB_NET" >/etc/resolv.conf; }
 
+publish_host_key() {
+    local others
+    # Both hosts do this at about the same time, and again whenever they are started.
+    exec 9>>"$LAB_STATE/known_hosts"
+    flock 9
+    others=$(grep -v "^$1 " "$LAB_STATE/known_hosts" || true)
+    printf '%s\n' ${others:+"$others"} "$1 $(cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub)" \
+        >"$LAB_STATE/known_hosts"
+    exec 9>&-
+}
+
 admit_operator() {
-    ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key
+    if [ ! -s /etc/ssh/ssh_host_ed25519_key ]; then
+        ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key
+    fi
     install -d -m 700 /root/.ssh
     install -m 600 "$LAB_STATE/operator.pub" /root/.ssh/authorized_keys
     install -d -m 700 -o admin -g admin /home/admin/.ssh
     install -m 600 -o admin -g admin "$LAB_STATE/operator.pub" /home/admin/.ssh/authorized_keys
-    # Appended by both hosts at about the same time: one short write each.
-    printf '%s %s\n' "$1" "$(cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub)" >>"$LAB_STATE/known_hosts"
+    publish_host_key "$1"
 }
 
 write_access() {
@@ -32,16 +44,22 @@ case "$role" in
     new) address=$LAB_NET.20 ;;
 esac
 
+fill() {
+    write_access
+    if [ "$role" = old ]; then python3 "$here/seed.py" "${LAB_SEED:-10}"; fi
+    touch "$filled"
+}
+
+# A container that is started again keeps its mail and its configuration, and has pid files of dead processes.
+readonly filled=/var/lib/lab-filled
+rm -f /run/lab-ready /run/*.pid /run/sendmail/mta/sendmail.pid /run/apache2/apache2.pid
 resolve_by_the_lab
 admit_operator "$address"
 mkdir -p /run/sshd
 /usr/sbin/sshd
 rsyslogd
-write_access
-if [ "$role" = old ]; then
-    python3 "$here/seed.py" "${LAB_SEED:-10}"
-    service apache2 start >/dev/null
-fi
+if [ ! -e "$filled" ]; then fill; fi
+if [ "$role" = old ]; then service apache2 start >/dev/null; fi
 service sendmail start
 touch /run/lab-ready
 exec sleep infinity

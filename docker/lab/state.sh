@@ -4,8 +4,8 @@ set -euo pipefail
 umask 077
 mkdir -p "$LAB_STATE"
 cd "$LAB_STATE"
-# The hosts write their new keys here when they start.
-: >known_hosts
+# The hosts write their keys here when they start.
+touch known_hosts
 test -s operator || ssh-keygen -q -t ed25519 -N '' -C operator -f operator
 test -s tsig.key || head -c 32 /dev/urandom | base64 >tsig.key
 # Whoever started the lab owns its keys.
