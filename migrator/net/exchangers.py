@@ -13,19 +13,23 @@ from migrator.net.resolver import Resolver, Server
 
 
 def exchangers(
-    domain: str, nameservers: Sequence[str] = (), *, patience: Patience | None = None
+    domain: str,
+    nameservers: Sequence[str] = (),
+    *,
+    system: Sequence[Server] | None = None,
+    patience: Patience | None = None,
 ) -> tuple[str, ...]:
     """Return the hosts of a domain's MX records in the order of their preference, in lower case without a final dot.
 
     None where there are no such records: mail then goes to the domain's own address (RFC 5321, section 5.1).
-    `nameservers` are asked first; they may be those of another zone, so the domain's own come after them. Raise
-    DnsError where none of them answers with authority.
+    `nameservers` are asked first; they may be those of another zone, so the domain's own come after them, found
+    through `system` (default: /etc/resolv.conf). Raise DnsError where none of them answers with authority.
     """
     patience = patience or Patience()
     complaints: list[str] = []
     for given in dict.fromkeys((tuple(nameservers), ())):
         try:
-            servers = Resolver(given, patience=patience).authoritative(domain)
+            servers = Resolver(given, system=system, patience=patience).authoritative(domain)
         except DnsError as error:
             complaints.append(error.message)
             continue

@@ -13,17 +13,14 @@ from migrator.steps.finding import Both, Finding, Look, some
 
 _MC = "/etc/mail/sendmail.mc"
 _NEEDED = {
-    "old": ("rsync", "m4", "makemap", "flock", "find", "sha256sum"),
-    "new": ("rsync", "ssh", "ssh-keygen", "m4", "makemap", "flock", "find", "sha256sum"),
+    "old": ("rsync", "m4", "makemap", "flock"),
+    "new": ("rsync", "ssh", "ssh-keygen", "m4", "makemap", "flock"),
 }
 _PACKAGES = {
     "debian": {"makemap": "sendmail-bin", "ssh": "openssh-client", "ssh-keygen": "openssh-client"},
     "redhat": {"makemap": "sendmail", "ssh": "openssh-clients", "ssh-keygen": "openssh"},
 }
-_COMMON = {
-    **{"flock": "util-linux", "setsid": "util-linux", "find": "findutils", "sha256sum": "coreutils"},
-    **{"ip": "iproute2", "timeout": "coreutils"},
-}
+_COMMON = {"flock": "util-linux", "setsid": "util-linux"}
 _CLOCK = 60  # seconds
 
 

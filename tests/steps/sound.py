@@ -1,0 +1,48 @@
+"""Two hosts and a DNS that no rule has anything against."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from migrator.change import AddressSet
+from migrator.plan import DnsPlan
+from migrator.steps.finding import Both, Finding, look_at_both
+from tests.fakes import NOON, FakeNames, World, make_facts, make_plan
+
+MARK = "====migrate===="
+CF = "O DaemonPortOptions=Name=MTA, Family=inet, Port=smtp\n"
+
+
+def sound_world(**plan: Any) -> World:
+    """Return hosts that may be moved as they are, with the plan changed in the fields that are named."""
+    plan.setdefault("dns", DnsPlan(ttl=timedelta(hours=1)))
+    world = World(
+        make_plan(**plan),
+        names=FakeNames(AddressSet("A", ("198.51.100.10",), 3600)),
+        facts=dict.fromkeys(("old", "new"), make_facts(cf=CF)),
+    )
+    for host in (world.old, world.new):
+        host.files["/etc/mail/sendmail.mc"] = b"MAILER(`smtp')dnl\n"
+        host.on("^date", f"{int(NOON.timestamp())}\n")
+        host.on("^sendmail -bt", local("example.test"))
+    world.old.on("du -skH", "1000\n")
+    world.old.on("find .*%U", "1001\n")
+    world.new.on("df -Pk", "size 0\n/dev/sda1 9000000 1000000 8000000 12% /\n")
+    return world
+
+
+def local(*domains: str) -> str:
+    """Return what `sendmail -bt` prints where class w has these members."""
+    return f"{MARK}\n" + "".join(f"{domain}\n" for domain in domains) + f"{MARK}\n{MARK}\n"
+
+
+def both(world: World, **context: Any) -> Both:
+    """Return what rules about hosts look at."""
+    return look_at_both(world.context(**context))
+
+
+def brief(findings: Sequence[Finding]) -> list[str]:
+    """Return level, name and host of each finding."""
+    return [f"{one.level} {one.name} {one.host}" for one in findings]
