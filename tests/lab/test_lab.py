@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import dns.message
+import dns.query
 import pytest
 
 from tests.lab.account import take
@@ -11,7 +13,9 @@ from tests.lab.lab import Lab
 from tests.lab.message import MAILDIR_USERS, USERS
 from tests.lab.probe import PortProbe
 from tests.lab.readers import Readers
+from tests.lab.recipe import point_mail_host_at
 from tests.lab.scan import Scan, scan, seeded, settle
+from tests.lab.sender import MAIL_HOST
 from tests.lab.snapshot import differences, snapshot
 from tests.lab.traffic import Traffic
 
@@ -89,3 +93,23 @@ def test_without_tracing_a_restart_lies(lying_lab: Lab) -> None:
     code, _ = lying_lab.exec("old", "service", "sendmail", "restart")
     assert code == 0
     assert lying_lab.shell("old", running) == before
+
+
+def test_two_labs_run_side_by_side_and_a_secondary_follows_the_primary(lab: Lab) -> None:
+    with Lab(secondary=True, seed=1) as other:
+        assert other.place != lab.place
+        assert other.shell("new", "hostname -i").strip() == other.place.new
+        point_mail_host_at(other, other.place.new)
+        deadline = time.monotonic() + 20
+        while addresses_at(other.place.secondary) != [other.place.new]:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert addresses_at(other.place.dns) == [other.place.new]
+    assert addresses_at(lab.place.dns) == [lab.place.old]
+
+
+def addresses_at(name_server: str) -> list[str]:
+    """What one name server says of the mail host."""
+    question = dns.message.make_query(MAIL_HOST, "A")
+    answer = dns.query.udp(question, name_server, timeout=5)
+    return [str(address) for record in answer.answer for address in record]
