@@ -1,0 +1,176 @@
+"""Shell text that starts, stops and reloads Sendmail's daemon, and believes only what then runs.
+
+A service script may say that it did what it did not (Debian's start-stop-daemon where it may not read
+/proc/PID/exe; a stale pid file). What counts is the process that listens: it is found by the title it gives itself
+(sm_setproctitle in daemon.c, srvrsmtp.c and queue.c), which everyone may read, and by the socket of port 25.
+"""
+
+from __future__ import annotations
+
+from migrator.hosts.facts import HostFacts
+from migrator.hosts.families import service
+
+RELOAD_WAIT = 15
+"""How long a daemon may take to follow a HUP, in seconds."""
+
+START_WAIT = 90
+"""How long a daemon may take to listen, in seconds: with an unqualified host name Sendmail waits 60 s itself."""
+
+_FUNCTIONS = r"""mta() { # prints KIND PID STARTTIME TITLE of each process of the MTA; STARTTIME in ticks since boot
+    run_as=$(sed -n 's/^O RunAsUser=\([^:]*\).*/\1/p' /etc/mail/sendmail.cf 2>/dev/null | head -n 1)
+    run_as=$(id -u "${run_as:-root}" 2>/dev/null)
+    for process in /proc/[0-9]*; do
+        name=; { read -r name <"$process/comm"; } 2>/dev/null || continue
+        case $name in sendmail*) ;; *) continue ;; esac
+        stat=; { read -r stat <"$process/stat"; } 2>/dev/null || continue
+        user=$(while read -r key real rest; do
+            if [ "$key" = Uid: ]; then echo "$real"; fi
+        done 2>/dev/null <"$process/status")
+        if [ "$user" != 0 ] && [ "$user" != "$run_as" ]; then continue; fi
+        title=$(tr '\000\n' '  ' 2>/dev/null <"$process/cmdline")
+        case $title in ''|*/mqueue-client*|*/clientmqueue*) continue ;; esac
+        kind=$(kind_of "$title")
+        set -- ${stat##*) }
+        printf '%s %s %s %s\n' "$kind" "${process#/proc/}" "${20}" "$title"
+    done
+}
+kind_of() { # by the start of the title only: what a client says stands further behind
+    what=${1#sendmail: }
+    if [ "$what" = "$1" ]; then echo other; return; fi
+    case ${what%% *} in *:) what=${what#* } ;; esac
+    case $what in
+        'accepting connections'*|'rejecting connections on daemon '*|'rejecting new messages: '*) echo listener ;;
+        'delaying connections on daemon '*|'deferring connections on daemon '*) echo listener ;;
+        'Queue runner@'*|'Queue control'*) echo runner ;;
+        'server '*' cmd read '*|'server '*' startup '*|'server '*' cmd read'|'server '*' startup') echo idle ;;
+        *) echo other ;;
+    esac
+}
+listening() { # prints PID.STARTTIME of each process that takes connections
+    mta | while read -r kind pid start title; do
+        if [ "$kind" = listener ]; then echo "$pid.$start"; fi
+    done
+}
+sockets() { # prints the inodes that listen on port 25 (0019 in hexadecimal)
+    cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | while read -r number local remote state queues timer retries user \
+        timeout inode rest; do
+        case $local,$state in *:0019,0A) echo "$inode" ;; esac
+    done
+}
+wait_for_listener() { # seconds
+    tries=$(($1 * 5))
+    while [ -z "$(listening)" ] || [ -z "$(sockets)" ]; do
+        tries=$((tries - 1))
+        if [ $tries -le 0 ]; then return 1; fi
+        sleep 0.2
+    done
+}
+"""
+
+_PROOF = r"""shown() { printf '%s ' $(listening); }
+renewed() { # another process, another socket, and none of before left
+    now=$(listening); ports=$(sockets)
+    if [ -z "$now" ] || [ -z "$ports" ]; then return 1; fi
+    for one in $old_listeners; do case " $(echo $now) " in *" $one "*) return 1 ;; esac; done
+    for one in $old_sockets; do case " $(echo $ports) " in *" $one "*) return 1 ;; esac; done
+}
+left() { # whether a process of before still listens
+    for one in $(listening); do case " $(echo $old_listeners) " in *" $one "*) return 0 ;; esac; done
+    return 1
+}
+wait_until_renewed() { # seconds while the old daemon is there, seconds once it is gone
+    waited=0
+    until renewed; do
+        waited=$((waited + 1))
+        if left; then limit=$1; else limit=$2; fi
+        if [ $waited -gt $((limit * 5)) ]; then return 1; fi
+        sleep 0.2
+    done
+}
+end_old() { # by process id, and only while it is the same process
+    for signal in TERM KILL; do
+        for one in $old_listeners; do
+            case " $(echo $(listening)) " in *" $one "*) kill -s $signal "${one%.*}" 2>/dev/null ;; esac
+        done
+        tries=25
+        while left && [ $tries -gt 0 ]; do tries=$((tries - 1)); sleep 0.2; done
+        left || return 0
+    done
+}
+runners() { mta | while read -r kind pid start title; do if [ "$kind" = runner ]; then echo $pid; fi; done; }
+tell() {
+    # A queue runner of its own is a daemon too, and delivers by the configuration it was started with.
+    for pid in $old_runners; do kill -s HUP "$pid" 2>/dev/null; done
+    for one in $(listening); do
+        for port in $(sockets); do echo "listener ${one%.*} ${one#*.} $port"; done
+    done
+    exit 0
+}
+"""
+
+
+def start(facts: HostFacts) -> str:
+    """Return the sh text that starts Sendmail where it does not listen, and fails where none does in time."""
+    return f"""(
+set +e
+{_FUNCTIONS}if [ -z "$(listening)" ]; then {service(facts, "start")}; fi
+wait_for_listener {START_WAIT} && exit 0
+echo 'Sendmail does not listen on port 25 after its start: see its log' >&2
+exit 1
+)
+"""
+
+
+def stop(facts: HostFacts) -> str:
+    """Return the sh text after which no Sendmail listens or runs the main queue, whatever the service says."""
+    return f"""(
+set +e
+{_FUNCTIONS}{service(facts, "stop")}
+for signal in TERM TERM TERM TERM TERM KILL KILL; do
+    running=$(mta | while read -r kind pid start title; do
+        case $kind in listener|runner) echo "$pid" ;; esac
+    done)
+    if [ -z "$running" ]; then exit 0; fi
+    kill -s $signal $running 2>/dev/null
+    sleep 1
+done
+echo "Sendmail still runs after its stop: PID $running" >&2
+exit 1
+)
+"""
+
+
+def restart(facts: HostFacts) -> str:
+    """Return the sh text that stops and starts Sendmail, with its port closed in between."""
+    return stop(facts) + start(facts)
+
+
+def reload_and_prove(facts: HostFacts) -> str:
+    """Return the sh text after which another process listens than before; it prints `listener PID STARTTIME INODE`.
+
+    A HUP makes Sendmail read everything anew with its port open (Installation and Operation Guide, 1.1). Where no
+    new process follows, the service is restarted; where that did nothing either, the old daemon is ended by its
+    process id and the service started. It exits with 1 and one line where the old one still listens.
+    """
+    return f"""(
+set +e
+{_FUNCTIONS}{_PROOF}old_listeners=$(listening)
+old_sockets=$(sockets)
+old_runners=$(runners)
+if [ -n "$old_listeners" ]; then
+    for one in $old_listeners; do kill -s HUP "${{one%.*}}"; done
+    wait_until_renewed {RELOAD_WAIT} {START_WAIT} && tell
+    echo 'no new daemon after a HUP: restarting the service' >&2
+    {service(facts, "restart")}
+    wait_until_renewed 5 {START_WAIT} && tell
+    echo 'the restart left the old daemon, or none: ending it and starting the service' >&2
+    end_old
+fi
+{service(facts, "start")}
+wait_until_renewed 5 {START_WAIT} && tell
+if left; then echo "old daemon PID $(shown)still listens" >&2
+else echo 'no daemon listens on port 25 after the restart' >&2
+fi
+exit 1
+)
+"""
