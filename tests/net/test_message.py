@@ -37,7 +37,14 @@ def test_a_message_has_its_token_and_all_it_needs() -> None:
     assert message["Auto-Submitted"] == "auto-generated"
     assert "migrate-demo-old-1" in message.get_content()
     assert raw.count(b"\n") == raw.count(b"\r\n")
-    assert all(len(line) <= 78 for line in raw.split(b"\r\n"))
+
+
+def test_a_long_token_stands_whole_in_header_and_body() -> None:
+    token, user = "t" * 128, f"{'u' * 64}@{'long.' * 30}test"
+    raw = smoke_message(token, user, user, DATE)
+    assert f"\r\nX-Migrate-Token: {token}\r\n".encode() in raw
+    assert raw.count(token.encode()) == 4
+    assert all(len(line) <= 998 for line in raw.split(b"\r\n"))
 
 
 def test_every_message_has_an_id_of_its_own() -> None:
