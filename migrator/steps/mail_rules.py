@@ -55,7 +55,7 @@ def accounts(both: Both) -> Iterator[Finding]:
 
 
 def mailboxes(both: Both) -> Iterator[Finding]:
-    """Warn of files in the spool that are nobody's, and of mail that stands on the new host already."""
+    """Warn of files in the spool that are nobody's, and of what may be mail on the new host already."""
     known = both.old.facts.accounts
     nobody = [name for name in both.old.facts.spool if _is_mailbox(name) and name not in known]
     if nobody:
@@ -67,7 +67,7 @@ def mailboxes(both: Both) -> Iterator[Finding]:
     present = [name for name in found.split("\0") if name]
     if present:
         advice = "move it away: what the old host lacks is deleted by the last pass, and what it has is overwritten"
-        yield both.new.warned("mailboxes", f"mail stands here already: {some(present)}", advice)
+        yield both.new.warned("mailboxes", f"files stand here already: {some(present)}", advice)
     else:
         yield both.new.passed("mailboxes", "the trees to fill are empty")
 

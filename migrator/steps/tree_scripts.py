@@ -72,9 +72,9 @@ def owners(paths: Iterable[str]) -> str:
 
 
 def files(paths: Iterable[str]) -> str:
-    """Return the script that prints the first files of the trees that are not empty, each ended by NUL."""
+    """Return the script that prints the first files of the trees that may be mail, each ended by NUL."""
     listed = "\n".join(
-        f"limit find -H {_quoted(path)} -type f -size +0 -printf '%p\\0' 2>/dev/null | head -c 2000"
+        f"limit find -H {_quoted(path)} -type f -size +0 ! -name '.*' -printf '%p\\0' 2>/dev/null | head -c 2000"
         for path in paths
     )
     return f"{_LIMIT}{listed}\ntrue\n"

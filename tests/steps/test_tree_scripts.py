@@ -28,6 +28,7 @@ def tree(tmp_path: Path) -> SyncTree:
     (source / "user" / "mail").write_bytes(b"x" * 100_000)
     (source / "user" / "bak" / "old").write_bytes(b"x" * 900_000)
     (source / "user" / "empty").touch()
+    (source / "user" / ".procmailrc").write_text("DEFAULT=x")
     return SyncTree(f"{source}/", f"{tmp_path}/absent/{ODD}/", ("*/bak",))
 
 
