@@ -50,7 +50,7 @@ def accounts(both: Both) -> Iterator[Finding]:
         if name in new and old[name].uid != new[name].uid
     ]
     if moved:
-        advice = "files are given to the same name, not the same number; other programs may keep numbers"
+        advice = "give the accounts here the numbers of the old host, or see that nothing relies on numbers"
         yield both.new.warned("user-numbers", f"user numbers differ: {some(moved)}", advice)
 
 
