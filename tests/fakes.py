@@ -140,6 +140,16 @@ class FakeCopies:
         return self.lines.get(tree, ())
 
 
+class FakeDoor:
+    """The way to the old host, as a plan without ssh_config makes it."""
+
+    def endpoint(self) -> tuple[str, int, str]:
+        return "198.51.100.10", 22, "root"
+
+    def host_key_line(self, address: str, port: int) -> str:
+        return f"{address} ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample"
+
+
 class FakeMail:
     """Port 25 of every address, answering every recipient with `answer`."""
 
@@ -182,6 +192,7 @@ class World:
             facts=lambda name: self.facts[name],
             names=self.names,
             copies=self.copies,
+            door=FakeDoor(),
             mail=self.mail,
             web=self.web,
             memory={},

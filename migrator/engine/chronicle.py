@@ -42,8 +42,8 @@ class Chronicle:
         event = Event(Kind.CHANGE_PLANNED, self._now(), step, change.do.host, change.summary, data)
         return self._record.append(event), event
 
-    def failed(self, step: str, error: MigrateError) -> Event:
-        """Keep what a step failed of."""
+    def failed(self, step: str, error: MigrateError, *, goes_on: bool = False) -> Event:
+        """Keep what a step failed of, and whether all goes on nevertheless."""
         lifted_by = error.lifted_by if isinstance(error, Refused) else None
         return self.tell(
             Kind.STEP_FAILED,
@@ -56,10 +56,11 @@ class Chronicle:
             seen=error.seen,
             advice=error.advice,
             lifted_by=lifted_by,
+            goes_on=goes_on,
         )
 
-    def waiting(self, step: str, wait: NotReady) -> Event:
-        """Keep what a step waits for, and until when."""
+    def waiting(self, step: str, wait: NotReady, *, goes_on: bool) -> Event:
+        """Keep what a step waits for, until when, and whether this run waits with it."""
         until = wait.until.isoformat() if wait.until else None
         return self.tell(
             Kind.STEP_WAITING,
@@ -70,6 +71,7 @@ class Chronicle:
             expected=wait.expected,
             seen=wait.seen,
             advice=wait.advice,
+            goes_on=goes_on,
         )
 
     def interrupted(self, step: str | None, under_way: str) -> Event:

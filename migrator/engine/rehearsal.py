@@ -90,7 +90,7 @@ class Rehearsal(Engine):
         if isinstance(error, NotReady):
             # What comes after a wait meets another world than this one.
             self._open = True
-            yield self._chronicle.waiting(step.name, error)
+            yield self._chronicle.waiting(step.name, error, goes_on=True)
         elif self._open or isinstance(error, StartOver):
             words = error.message if isinstance(error, MigrateError) else f"{error} is not known yet"
             yield self._tell(Kind.CHECK_OPEN, step.name, f"as things are now: {words}")
@@ -101,7 +101,7 @@ class Rehearsal(Engine):
 
     def _complain(self, step: Step, error: MigrateError) -> Iterator[Event]:
         self.exit_code = max(self.exit_code, 3 if isinstance(error, Refused) else 1)
-        yield self._chronicle.failed(step.name, error)
+        yield self._chronicle.failed(step.name, error, goes_on=True)
 
     def _checked(self, step: Step, context: Context) -> str:
         return self._previews.check(lambda: step.verify(context))

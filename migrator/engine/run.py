@@ -160,7 +160,7 @@ class Engine:
             try:
                 yield from self._step(step)
             except NotReady as wait:
-                yield self._chronicle.waiting(step.name, wait)
+                yield self._chronicle.waiting(step.name, wait, goes_on=self._wait)
                 if not self._wait:
                     raise
                 self._sleep_until(wait.until or self._context.now() + POLL)

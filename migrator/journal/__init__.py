@@ -4,6 +4,7 @@ from migrator.journal.file import Journal, Record, Scratch, read_state
 from migrator.journal.folder import JournalError
 from migrator.journal.lock import Lock
 from migrator.journal.state import Deed, State, StepRecord, decode, encode
+from migrator.journal.summary import summary
 
 __all__ = [
     "Deed",
@@ -17,4 +18,5 @@ __all__ = [
     "decode",
     "encode",
     "read_state",
+    "summary",
 ]

@@ -1,0 +1,246 @@
+"""`run`, `resume`, `rollback` and `check`: objects wired, events shown, an exit code returned."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import typer
+
+from migrator.cli.outcome import Call
+from migrator.cli.signals import Shield
+from migrator.errors import Interrupted, Refused, UsageError
+from migrator.event import Event, Kind
+from migrator.journal import Journal, Lock, State, read_state
+from migrator.plan import Plan, load
+
+if TYPE_CHECKING:
+    from migrator.engine.run import Events
+
+
+class Report(Protocol):
+    """What shows events."""
+
+    def show(self, event: Event) -> None:
+        """Show one event."""
+
+    def close(self) -> None:
+        """Leave the stream as it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What was asked for on the command line of a run."""
+
+    dry_run: bool = False
+    until: str | None = None
+    wait: bool = False
+    yes: bool = False
+    force: frozenset[str] = frozenset()
+    accept_plan_change: bool = False
+
+
+def run(call: Call, state_root: Path | None, wishes: Wishes) -> int:
+    """Run or rehearse the migration of a plan, show what happens, and return the exit code.
+
+    Raises the MigrateError that ended it.
+    """
+    plan = load(call.plan, state_root=state_root)
+    state = read_state(plan.state_dir)
+    if call.command == "resume" and not state.begun:
+        raise UsageError(
+            f"There is nothing to resume: {plan.name} has no run that was begun",
+            host="operator",
+            advice=f"start it with `{call.typed('run')}`",
+        )
+    if state.complete:
+        _say_complete(call, plan, state)
+        return 0
+    if wishes.dry_run:
+        return _rehearse(call, plan, wishes, state)
+    shield = Shield()
+    with _driving(call, plan, shield) as (report, journal):
+        from migrator.cli.wiring import wired
+        from migrator.engine import Engine
+        from migrator.steps import ordered
+
+        with wired(plan, wishes.force, _keeper(journal, report)) as tools:
+            engine = Engine(
+                ordered(plan.cutover.strategy),
+                tools.live(),
+                journal,
+                tools.context,
+                confirm=_question(call, plan, report, yes=wishes.yes),
+                wait=wishes.wait,
+            )
+            events = engine.run(until=wishes.until, accept_plan_change=wishes.accept_plan_change)
+            _follow(events, report, shield, call)
+    return 0
+
+
+def rollback(call: Call, state_root: Path | None, force: list[str], *, dry_run: bool) -> int:
+    """Undo, or rehearse undoing, what the journal says was done, and return the exit code.
+
+    Raises the MigrateError that ended it: Refused before anything was touched.
+    """
+    plan = load(call.plan, state_root=state_root)
+    state = read_state(plan.state_dir)
+    if not state.begun:
+        _tell(call, Kind.MESSAGE, f"{plan.name}: nothing was done, so there is nothing to undo")
+        return 0
+    if dry_run:
+        return _rehearse(call, plan, Wishes(dry_run=True, force=frozenset(force)), state)
+    shield = Shield()
+    with _driving(call, plan, shield) as (report, journal):
+        from migrator.cli.wiring import wired
+        from migrator.engine import Engine
+        from migrator.steps import ordered
+
+        with wired(plan, frozenset(force), _keeper(journal, report)) as tools:
+            engine = Engine(ordered(plan.cutover.strategy), tools.live(), journal, tools.context)
+            _follow(engine.rollback(), report, shield, call)
+    return 0
+
+
+def check(call: Call, state_root: Path | None) -> int:
+    """Look at everything that a run would meet, show the findings, and return the exit code: 3 where one fails."""
+    from migrator.check import Level
+    from migrator.check import check as findings
+    from migrator.cli.wiring import wired
+    from migrator.report.findings import show
+
+    plan = load(call.plan, state_root=state_root)
+    with Shield().listening(), wired(plan, frozenset(), lambda _event: None) as tools:
+        found = [
+            {
+                "name": one.name,
+                "level": one.level.value,
+                "host": one.host,
+                "text": one.text,
+                "advice": one.advice,
+            }
+            for one in findings(tools.context)
+        ]
+    show(found, json=call.json)
+    return Refused.exit_code if any(one["level"] == Level.FAIL.value for one in found) else 0
+
+
+def _rehearse(call: Call, plan: Plan, wishes: Wishes, state: State) -> int:
+    from migrator.cli.wiring import wired
+    from migrator.engine import Rehearsal
+    from migrator.steps import ordered
+
+    shield = Shield()
+    with ExitStack() as stack:
+        report = _report(call)
+        stack.callback(report.close)
+        stack.enter_context(shield.listening())
+        tools = stack.enter_context(wired(plan, wishes.force, report.show))
+        rehearsal = Rehearsal(ordered(plan.cutover.strategy), tools.dry(), state, tools.context)
+        if call.command == "rollback":
+            events = rehearsal.rollback()
+        else:
+            events = rehearsal.run(until=wishes.until, accept_plan_change=wishes.accept_plan_change)
+        _follow(events, report, shield, call)
+        return rehearsal.exit_code
+
+
+@contextmanager
+def _driving(call: Call, plan: Plan, shield: Shield) -> Iterator[tuple[Report, Journal]]:
+    """Hold the lock and the journal, listen to signals, and give a place to show events."""
+    with ExitStack() as stack:
+        stack.enter_context(Lock(plan.state_dir))
+        journal = Journal(plan.state_dir, shield=shield)
+        stack.callback(journal.close)
+        report = _report(call)
+        stack.callback(report.close)
+        stack.enter_context(shield.listening())
+        yield report, journal
+
+
+def _report(call: Call) -> Report:
+    if call.json:
+        from migrator.report.json_lines import JsonLines
+
+        return JsonLines(sys.stdout)
+    from rich.console import Console
+
+    from migrator.report.terminal import Terminal
+
+    return Terminal(Console(highlight=False))
+
+
+def _follow(events: Events, report: Report, shield: Shield, call: Call) -> None:
+    """Show every event; a signal that comes while one is shown reaches the engine all the same."""
+    show = _unbreakable(report)
+    try:
+        for event in events:
+            call.step = event.step or call.step
+            with shield:
+                show(event)
+    except Interrupted as interruption:
+        show(events.throw(interruption))
+        raise
+
+
+def _unbreakable(report: Report) -> Callable[[Event], None]:
+    """Return what shows events until nobody reads them any more: a move does not end for a closed pipe."""
+    broken = False
+
+    def show(event: Event) -> None:
+        nonlocal broken
+        if not broken:
+            try:
+                report.show(event)
+            except OSError:
+                broken = True
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    return show
+
+
+def _keeper(journal: Journal, report: Report) -> Callable[[Event], None]:
+    """Return what the executor tells things to: messages (an SMTP dialogue) are kept, progress is only shown."""
+    show = _unbreakable(report)
+
+    def tell(event: Event) -> None:
+        if event.kind is Kind.MESSAGE:
+            journal.append(event)
+        show(event)
+
+    return tell
+
+
+def _question(call: Call, plan: Plan, report: Report, *, yes: bool) -> Callable[[], bool]:
+    def ask() -> bool:
+        if yes:
+            return True
+        if not sys.stdin.isatty():
+            raise Refused(
+                "Nobody can be asked whether mail may move now: this is no terminal",
+                host="operator",
+                advice=f"answer ahead: `{call.typed('', '--yes')}`",
+            )
+        report.close()
+        return typer.confirm(
+            f"From here on mail for {', '.join(plan.domains)} moves to {plan.new.ssh}. Go on?", err=True
+        )
+
+    return ask
+
+
+def _say_complete(call: Call, plan: Plan, state: State) -> None:
+    when = state.last.astimezone().strftime("%Y-%m-%d %H:%M") if state.last else "before"
+    _tell(call, Kind.RUN_DONE, f"{plan.name} is done since {when}: nothing is left to do")
+
+
+def _tell(call: Call, kind: Kind, text: str) -> None:
+    report = _report(call)
+    report.show(Event(kind, datetime.now().astimezone(), text=text))
+    report.close()

@@ -1,0 +1,104 @@
+"""How a command ends: an exit code, and a block on standard error that says what to do next."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from migrator.errors import Locked, MigrateError, NotReady, PlanError, Refused, UsageError
+from migrator.report.failure import HOSTS, failure_block
+from migrator.report.text import clean, moment
+
+
+@dataclass
+class Call:
+    """One command as it was typed; `step` is the step under way, once there is one."""
+
+    command: str
+    plan: Path
+    json: bool = False
+    debug: bool = False
+    step: str | None = None
+
+    def typed(self, command: str = "", *options: str) -> str:
+        """Return a command line for the same plan, this command's by default."""
+        return shlex.join(["migrate", command or self.command, str(self.plan), *options])
+
+
+@contextmanager
+def outcome(call: Call) -> Iterator[None]:
+    """End the program with the exit code of the MigrateError that the body raises, and say what happened."""
+    try:
+        yield
+    except MigrateError as error:
+        if call.debug:
+            traceback.print_exc()
+        if call.json:
+            typer.echo(json.dumps(_as_json(error, call)))
+        typer.echo(_block(error, call), err=True)
+        raise typer.Exit(error.exit_code) from None
+
+
+def unexpected(error: Exception, *, debug: bool) -> int:
+    """Given what nobody foresaw, say so in one sentence on standard error, and return the exit code."""
+    if debug:
+        traceback.print_exception(error, file=sys.stderr)
+    else:
+        sentence = f"migrate has a fault of its own: {type(error).__name__}: {clean(str(error))}"
+        print(f"{sentence} (--debug shows where)", file=sys.stderr)  # noqa: T201 - the last resort of the program
+    return 1
+
+
+def _block(error: MigrateError, call: Call) -> str:
+    if isinstance(error, PlanError):
+        where = [f"{error.path}:{fault.line}" if fault.line else error.path for fault in error.faults]
+        keys = [f"{fault.key}: " if fault.key else "" for fault in error.faults]
+        faults = zip(where, keys, error.faults, strict=True)
+        return "\n".join(
+            [clean(error.message), *(clean(f"  {at}: {key}{fault.reason}") for at, key, fault in faults)]
+        )
+    rows = [
+        ("step", call.step),
+        ("host", HOSTS.get(error.host, error.host) if error.host else None),
+        ("expected", error.expected),
+        ("seen", error.seen),
+        ("until", moment(error.until) if isinstance(error, NotReady) and error.until else None),
+        ("to do", error.advice),
+        ("then type", _next(error, call)),
+    ]
+    return failure_block(error.message, rows)
+
+
+def _next(error: MigrateError, call: Call) -> str | None:
+    if isinstance(error, UsageError | Locked):
+        return None
+    if isinstance(error, Refused) and error.lifted_by:
+        return f"{call.typed()}   (or, to go on all the same: {call.typed('', '--force', error.lifted_by)})"
+    return call.typed()
+
+
+def _as_json(error: MigrateError, call: Call) -> dict[str, Any]:
+    faults = error.faults if isinstance(error, PlanError) else ()
+    until = error.until if isinstance(error, NotReady) else None
+    return {
+        "kind": "ended",
+        "exit_code": error.exit_code,
+        "error": type(error).__name__,
+        "text": error.message,
+        "step": call.step,
+        "host": error.host,
+        "expected": error.expected,
+        "seen": error.seen,
+        "advice": error.advice,
+        "until": until.isoformat() if until else None,
+        "faults": [{"key": fault.key, "line": fault.line, "reason": fault.reason} for fault in faults],
+    }
