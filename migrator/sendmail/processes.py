@@ -56,10 +56,15 @@ class Activity(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One Sendmail process. `started` is in clock ticks since boot, `user` the number of the real user."""
+    """One Sendmail process. `started` is in clock ticks since boot, `user` the number of the real user.
+
+    `session` is the one it belongs to: a daemon makes its own when it starts or reloads (setsid, main.c
+    `disconnect`), and what it forks stays in it.
+    """
 
     pid: int
     parent: int
+    session: int
     started: int
     user: int
     title: str
@@ -97,11 +102,11 @@ def classify(title: str) -> Activity:
 
 
 def _process(user: str, stat: str, title: str) -> Process:
-    """Read one row: proc(5) has the name as 2nd, the parent as 4th and the start as 22nd field."""
+    """Read one row: proc(5) has the name as 2nd, parent, session and start as 4th, 6th and 22nd field."""
     pid, _, rest = stat.partition(" (")
     fields = rest.rpartition(") ")[2].split()
-    numbers = (pid, *fields[1:2], *fields[19:20], user)
-    if len(numbers) != 4 or not all(number.isascii() and number.isdigit() for number in numbers):
+    numbers = (pid, *fields[1:2], *fields[3:4], *fields[19:20], user)
+    if len(numbers) != 5 or not all(number.isascii() and number.isdigit() for number in numbers):
         raise TextError(f"{stat!r} is no state of a process")
-    number, parent, started, owner = map(int, numbers)
-    return Process(number, parent, started, owner, title.strip())
+    number, parent, session, started, owner = map(int, numbers)
+    return Process(number, parent, session, started, owner, title.strip())

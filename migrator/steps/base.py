@@ -46,6 +46,16 @@ class Copies(Protocol):
         """
 
 
+class Door(Protocol):
+    """How ssh reaches the old host: what the new one has to know to pull from it."""
+
+    def endpoint(self) -> tuple[str, int, str]:
+        """Return host, port and user as ssh_config makes them of the plan; nothing is contacted."""
+
+    def host_key_line(self, address: str, port: int) -> str:
+        """Return the old host's verified key as a line of known_hosts, for the address and port the new one uses."""
+
+
 class Mail(Protocol):
     """What a step may ask of a port 25, from the operator's machine. No message is sent."""
 
@@ -78,6 +88,7 @@ class Context:
     facts: Callable[[str], HostFacts]
     names: Names
     copies: Copies
+    door: Door
     mail: Mail
     web: Web
     memory: Mapping[str, str]

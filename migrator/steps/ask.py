@@ -1,0 +1,49 @@
+"""Questions that several steps put to Sendmail on a host."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from migrator.errors import CommandFailed
+from migrator.hosts.base import Output, Reader
+from migrator.sendmail import testmode, verification
+from migrator.sendmail.text_error import TextError
+
+
+def class_members(host: Reader, name: str) -> frozenset[str]:
+    """Return the members of a Sendmail class as its files say now, in lower case."""
+    return _test_mode(host, classes=(name,)).classes[name]
+
+
+def own_name(host: Reader) -> str:
+    """Return the name by which the host greets ($j), in lower case; "" where it has none."""
+    return (_test_mode(host, macros=("j",)).macros["j"] or "").lower()
+
+
+def verdicts(host: Reader, addresses: Sequence[str]) -> dict[str, verification.Verdict]:
+    """Return what `sendmail -bv` says of each address; an alias, which has no verdict of its own, is left out."""
+    checked = verification.checked_addresses(addresses)
+    output = host.read("sendmail", "-bv", *checked)
+    found = {address: verification.verdict_on(output.stdout, address) for address in checked}
+    return {address: verdict for address, verdict in found.items() if verdict is not None}
+
+
+def _test_mode(
+    host: Reader, *, classes: tuple[str, ...] = (), macros: tuple[str, ...] = ()
+) -> testmode.Answers:
+    output = host.read("sendmail", "-bt", stdin=testmode.questions(classes, macros))
+    try:
+        return testmode.answers(output.stdout, classes, macros)
+    except TextError as error:
+        raise _unanswered(host, output) from error
+
+
+def _unanswered(host: Reader, output: Output) -> CommandFailed:
+    return CommandFailed(
+        "Sendmail does not answer in test mode",
+        status=output.status,
+        host=host.name,
+        expected="answers to `sendmail -bt`",
+        seen=(output.stderr or output.stdout).strip()[-500:],
+        advice="run `sendmail -bt` there by hand: it reads /etc/mail/sendmail.cf and says what is wrong with it",
+    )

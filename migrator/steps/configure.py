@@ -1,0 +1,120 @@
+"""What the steps that change Sendmail's configuration share: files, rebuild, test and reload as one change."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from migrator.change import Change, FileEdit, HostName, Upload
+from migrator.errors import Refused
+from migrator.hosts import daemon, families
+from migrator.sendmail.cf import Configuration
+from migrator.sendmail.cf import parse as parse_cf
+from migrator.steps.base import Context
+
+MC = "/etc/mail/sendmail.mc"
+CF = "/etc/mail/sendmail.cf"
+ACCESS = "/etc/mail/access"
+MAILERTABLE = "/etc/mail/mailertable"
+DERIVED = (CF, "/etc/mail/databases", "/etc/mail/Makefile")
+"""What a rebuild writes beside maps; Debian's make keeps a list of databases and a Makefile made from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The configuration of a host as its files say now; a file that does not exist is None."""
+
+    texts: Mapping[str, str | None]
+    cf: Configuration
+
+    def text(self, path: str) -> str:
+        """Return a file's text, "" where there is none."""
+        return self.texts.get(path) or ""
+
+    def map_path(self, name: str, default: str) -> str:
+        """Return the source of a map: the file that its `K` line names, else the usual one."""
+        declared = self.cf.map(name)
+        path = declared.path if declared and declared.path else default
+        return path.removesuffix(".db")
+
+
+def read(context: Context, host: HostName) -> Sources:
+    """Read everything that a change of a host's configuration may touch, in one round trip.
+
+    Raises Refused where there is no sendmail.mc: sendmail.cf alone cannot be edited safely.
+    """
+    cf = parse_cf(context.facts(host).cf)
+    paths = [MC, ACCESS, MAILERTABLE, *DERIVED]
+    paths += [declared.path.removesuffix(".db") for declared in cf.maps if declared.path.startswith("/")]
+    paths += [file.path for file in cf.class_files if file.path.startswith("/")]
+    texts = context.reader(host).read_files(tuple(dict.fromkeys(paths)))
+    if texts.get(MC) is None:
+        raise Refused(
+            f"there is no {MC} on the {host} host",
+            host=host,
+            expected="a sendmail.mc from which sendmail.cf is made",
+            seen="none",
+            advice="write the .mc that this host's sendmail.cf was made from, rebuild it once by hand, and compare",
+        )
+    return Sources(texts, parse_cf(texts.get(CF) or ""))
+
+
+def change(
+    context: Context,
+    host: HostName,
+    summary: str,
+    sources: Sources,
+    wanted: Mapping[str, str],
+    *,
+    test: str = "",
+) -> Change | None:
+    """Return the change that gives files these texts, rebuilds, tests and reloads; None where all have them.
+
+    Its undo puts back every file byte for byte, what the rebuild derives included, and reloads.
+    """
+    edits = tuple(
+        FileEdit(path, _bytes(sources.texts.get(path)), _bytes(text))
+        for path, text in wanted.items()
+        if sources.texts.get(path) != text
+    )
+    if not edits:
+        return None
+    facts = context.facts(host)
+    then = f"set -e\n{families.rebuild(facts)}\n{test}{daemon.reload_and_prove(facts)}"
+    derived = tuple(
+        FileEdit(path, None, _bytes(sources.texts[path]), check=False)
+        for path in DERIVED
+        if sources.texts.get(path) is not None
+    )
+    back = tuple(FileEdit(edit.path, edit.after, edit.before) for edit in edits)
+    maps = "".join(_rebuild_map(sources, edit.path, edit.before) for edit in edits)
+    undo_then = f"set -e\ntouch {CF}\n{maps}{daemon.reload_and_prove(facts)}"
+    return Change(
+        summary,
+        Upload(host, edits, then, otherwise=undo_then),
+        Upload(host, back + derived, undo_then),
+    )
+
+
+def _rebuild_map(sources: Sources, path: str, before: bytes | None) -> str:
+    kind = _map_type(sources, path)
+    quoted = shlex.quote(path)
+    if kind and before is None:
+        return f"rm -f {quoted}.db\n"
+    return f"makemap {kind} {quoted} < {quoted}\n" if kind else ""
+
+
+def _map_type(sources: Sources, path: str) -> str:
+    """Return the type of the map made from a source: its own, else that of another map here; "" for no map."""
+    for declared in sources.cf.maps:
+        if declared.path.removesuffix(".db") == path:
+            return declared.type
+    if path not in (ACCESS, MAILERTABLE):
+        return ""
+    access = sources.cf.map("access")
+    return access.type if access else "hash"
+
+
+def _bytes(text: str | None) -> bytes | None:
+    return None if text is None else text.encode("utf-8", "surrogateescape")

@@ -1,0 +1,39 @@
+"""What no program can do for the administrator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from migrator.change import Change, Note, Undo
+from migrator.steps.base import Context, Phase, Step
+
+
+class Farewell(Step):
+    """Say what still has to be done by hand."""
+
+    name = "farewell"
+    phase = Phase.FINISH
+    after = "remove-key"
+
+    def changes(self, context: Context) -> Iterator[Change]:
+        """Yield each task as a note, once."""
+        if self.name not in context.memory:
+            tasks = list(_tasks(context))
+            for number, task in enumerate(tasks, 1):
+                done = {self.name: "said"} if number == len(tasks) else {}
+                yield Change(f"by hand: {task}", Note(), Undo.NOT_NEEDED, done)
+
+    def verify(self, context: Context) -> None:
+        """Nothing was done, so there is nothing to measure."""
+
+
+def _tasks(context: Context) -> Iterator[str]:
+    plan = context.plan
+    new, old = " and ".join(plan.new.addresses), " and ".join(plan.old.addresses)
+    yield f"see that SPF of {', '.join(plan.domains)} names {new}, and keep {old} in it until the old host is off"
+    yield f"see that the reverse record of {new} is {plan.mail_host} (ask whoever gives out the address)"
+    yield f"see that TLSA and MTA-STS of {plan.mail_host}, where you have them, fit the new host's certificate"
+    yield "watch the old host's log: when nothing comes to it for a week, no resolver holds the old address any more"
+    yield "see `mailq` on the old host: mail from its users to others may still wait there; it goes on trying"
+    yield f"tell the users of IMAP and POP the new host, where their programs do not call it {plan.mail_host}"
+    yield f"when the old host is switched off, remove {', '.join(plan.old.addresses)} from /etc/mail/access on the new"

@@ -1,0 +1,48 @@
+"""The last pass, over mailboxes that nothing delivers to any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from migrator.change import Change
+from migrator.errors import StartOver
+from migrator.net.firewall import CLOSED, PortState
+from migrator.steps import daemons, port
+from migrator.steps.base import Context, Phase, Step
+from migrator.steps.passes import expect_equal, one_pass
+
+
+class FinalCopy(Step):
+    """Copy the last differences, deletions included, and prove by checksum that both hosts hold the same mail."""
+
+    name = "final-copy"
+    phase = Phase.CUTOVER
+    after = {"hold": "drain", "firewall": "move-dns"}
+    attempts = 5
+
+    def ready(self, context: Context) -> None:
+        """Raise StartOver where the new host could take mail meanwhile: deletions would take that away again."""
+        expect_closed(context)
+
+    def changes(self, context: Context) -> Iterator[Change]:
+        """Yield the pass; where a verification found differences, one that compares contents."""
+        if context.attempt > 1 or self.name not in context.memory:
+            yield from one_pass(context, self.name, "final pass", delete=True, checksum=context.attempt > 1)
+
+    def verify(self, context: Context) -> None:
+        """Compare by checksum, with the new host still closed. Raises VerifyFailed where anything differs."""
+        expect_equal(context)
+        expect_closed(context)
+
+
+def expect_closed(context: Context) -> None:
+    """Raise StartOver where the new host is not closed any more: it was rebooted, or somebody opened it."""
+    if port.state(context, "new") != PortState(CLOSED) or daemons.running(context.new).listeners:
+        raise StartOver(
+            "the new host takes mail already",
+            step="close-new",
+            host="new",
+            expected="port 25 closed and Sendmail stopped until the copy is verified",
+            seen="port 25 is open, or Sendmail runs",
+            advice="see whether the new host was rebooted meanwhile",
+        )

@@ -1,0 +1,36 @@
+"""The new host takes mail from everyone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from migrator.change import Change, Shell, Undo
+from migrator.hosts import daemon
+from migrator.net.firewall import OPEN, PortState
+from migrator.steps import port
+from migrator.steps.base import Context, Phase, Step
+
+
+class OpenNew(Step):
+    """Open port 25 of the new host to all."""
+
+    name = "open-new"
+    phase = Phase.CUTOVER
+    after = {"hold": "flush", "firewall": "settle"}
+
+    def changes(self, context: Context) -> Iterator[Change]:
+        """Yield the opening. The new host holds mail from here on that the old one has not, so it has no undo."""
+        if port.state(context, "new") == PortState(OPEN) and "open-new.timer" in context.memory:
+            return
+        script = daemon.start(context.facts("new")) + port.no_timer(context) + port.reopen(context, "new")
+        yield Change(
+            "open port 25 of the new host to all",
+            Shell("new", port.prepared(context, script)),
+            Undo.IMPOSSIBLE,
+            {"open-new.timer": "dropped"},
+        )
+
+    def verify(self, context: Context) -> None:
+        """Measure the firewall, and ask the live daemon. Raises VerifyFailed where mail is not taken."""
+        port.expect(context, "new", PortState(OPEN))
+        port.expect_greeting(context, "new")

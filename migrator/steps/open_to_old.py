@@ -1,0 +1,55 @@
+"""The copy is verified: the new host takes mail from the old one first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from migrator.change import Change, Shell, Undo
+from migrator.errors import VerifyFailed
+from migrator.hosts import daemon
+from migrator.net.firewall import CLOSED, PortState, checked_addresses
+from migrator.steps import daemons, port
+from migrator.steps.base import Context, Phase, Step
+
+
+class OpenToOld(Step):
+    """Start Sendmail on the new host and open its port 25 to the old host alone; to all after cutover.max_closed."""
+
+    name = "open-to-old"
+    phase = Phase.CUTOVER
+    after = {"hold": "final-copy"}
+
+    def changes(self, context: Context) -> Iterator[Change]:
+        """Yield the opening. From here on the new host holds mail that the old one has not, so it has no undo."""
+        allowed = from_old(context)
+        if port.state(context, "new").allowed == allowed and daemons.running(context.new).listeners:
+            return
+        script = (
+            port.reopen_later(context, "new")
+            + port.close(context, "new", allowed)
+            + daemon.start(context.facts("new"))
+        )
+        yield Change(
+            f"start Sendmail on the new host, open to the old one only ({' '.join(allowed)})",
+            Shell("new", port.prepared(context, script)),
+            Undo.IMPOSSIBLE,
+        )
+
+    def verify(self, context: Context) -> None:
+        """Measure firewall and listener. Raises VerifyFailed where the old host could not deliver."""
+        if port.state(context, "new").word == CLOSED:
+            port.expect(context, "new", PortState(CLOSED, from_old(context)))
+        if not daemons.running(context.new).listeners:
+            raise VerifyFailed(
+                "Sendmail does not run on the new host",
+                host="new",
+                expected="a process that accepts connections on port 25",
+                seen="none",
+                advice="start it by hand, see what its log says, and run this again",
+            )
+
+
+def from_old(context: Context) -> tuple[str, ...]:
+    """Return every address that the old host may come from, in canonical form."""
+    facts = context.facts("old")
+    return checked_addresses(filter(None, (*context.plan.old.addresses, facts.source)))

@@ -1,0 +1,114 @@
+"""What the steps that close and open port 25 share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from migrator.change import HostName
+from migrator.errors import Refused, SmtpError, VerifyFailed
+from migrator.net import firewall, timer
+from migrator.steps.base import Context
+
+STATE = "/var/lib/migrate"
+"""The folder on each host in which a migration keeps what has to survive the connection."""
+
+
+def state_folder(context: Context) -> str:
+    """Return the folder of this migration's state on a host; only root writes there."""
+    return f"{STATE}/{context.plan.name}"
+
+
+def prepared(context: Context, script: str) -> str:
+    """Return the script, run with the state folder made first, and ended by the first command that fails."""
+    folder = state_folder(context)
+    return f"set -e\n(umask 077; mkdir -p {STATE} {folder})\n{script}"
+
+
+def marker(context: Context) -> str:
+    """Return the path that the timer of a closed port writes when it has gone off."""
+    return f"{state_folder(context)}/port25"
+
+
+def tool(context: Context, host: HostName) -> firewall.Tool:
+    """Return the host's firewall tool. Raises Refused where it has none that works."""
+    found = context.facts(host).firewall
+    if not found:
+        raise Refused(
+            "the host has no firewall tool that works",
+            host=host,
+            expected="nft or iptables that can list its rules",
+            advice="install nftables (or iptables) there, and see that `nft list ruleset` works as root",
+        )
+    return found
+
+
+def close(context: Context, host: HostName, allowed: Sequence[str] = ()) -> str:
+    """Return the script that closes a host's port 25, except to `allowed`."""
+    return firewall.close_script(tool(context, host), context.plan.name, allowed)
+
+
+def reopen(context: Context, host: HostName) -> str:
+    """Return the script that takes the closing away."""
+    return firewall.open_script(tool(context, host), context.plan.name)
+
+
+def reopen_later(context: Context, host: HostName) -> str:
+    """Return the script that makes the host open its port by itself after cutover.max_closed."""
+    seconds = int(context.plan.cutover.max_closed.total_seconds())
+    place = marker(context)
+    return (
+        f"( {timer.forget_script(place)} )\n( {timer.timer_script(seconds, reopen(context, host), place)} )\n"
+    )
+
+
+def no_timer(context: Context) -> str:
+    """Return the script that drops the timer and forgets that it went off."""
+    place = marker(context)
+    return f"( {timer.cancel_script(place)} )\n( {timer.forget_script(place)} )\n"
+
+
+def state(context: Context, host: HostName) -> firewall.PortState:
+    """Measure what the host's firewall does to new connections to port 25."""
+    found = context.reader(host).inspect(firewall.state_script(tool(context, host), context.plan.name))
+    return firewall.parse_state(found.stdout)
+
+
+def expect(context: Context, host: HostName, wanted: firewall.PortState) -> None:
+    """Raise VerifyFailed where the host's firewall does something else than wanted."""
+    seen = state(context, host)
+    if seen != wanted:
+        raise VerifyFailed(
+            f"port 25 of the {host} host is not as it should be",
+            host=host,
+            expected=_words(wanted),
+            seen=_words(seen),
+            advice="look at the host's firewall rules: something else may set them anew",
+        )
+
+
+def expect_greeting(context: Context, host: HostName, *, tries: int = 20) -> None:
+    """Raise VerifyFailed where port 25 of the host's first address does not talk SMTP to the operator's machine."""
+    plan = context.plan
+    address = (plan.old if host == "old" else plan.new).address
+    seen = ""
+    for _ in range(tries):
+        try:
+            code, text = context.mail.recipient(address, sender="", recipient=f"postmaster@{plan.domains[0]}")
+        except SmtpError as error:
+            seen = error.seen or error.message
+        else:
+            seen = f"{code} {text}"
+            if 200 <= code < 300:
+                return
+        context.sleep(0.5)
+    raise VerifyFailed(
+        f"port 25 of the {host} host does not take mail for {plan.domains[0]}",
+        host=host,
+        expected=f"RCPT TO:<postmaster@{plan.domains[0]}> at {address} is answered with 250",
+        seen=seen,
+        advice="see that Sendmail listens on this address (DAEMON_OPTIONS Addr=) and what its log says",
+    )
+
+
+def _words(state_: firewall.PortState) -> str:
+    return f"{state_.word} except to {' '.join(state_.allowed)}" if state_.allowed else state_.word

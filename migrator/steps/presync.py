@@ -1,0 +1,40 @@
+"""The bulk of the mail is copied while both hosts go on as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from migrator.change import Change
+from migrator.errors import VerifyFailed
+from migrator.steps.base import Context, Phase, Step
+from migrator.steps.passes import one_pass
+
+
+class Presync(Step):
+    """Copy every tree from the old host to the new one, as often as the plan says, while both go on serving."""
+
+    name = "presync"
+    phase = Phase.PRESYNC
+    after = "install-key"
+
+    def changes(self, context: Context) -> Iterator[Change]:
+        """Yield the passes that were not made yet. They delete nothing."""
+        for number in range(1, context.plan.presync.passes + 1):
+            if _key(number) not in context.memory:
+                yield from one_pass(context, _key(number), f"pass {number}")
+
+    def verify(self, context: Context) -> None:
+        """Raise VerifyFailed where a tree has not arrived at all."""
+        for tree in context.plan.sync:
+            if context.new.read("test", "-d", tree.target).status != 0:
+                raise VerifyFailed(
+                    f"{tree.target} does not exist after the copy",
+                    host="new",
+                    expected="the folder that rsync was told to fill",
+                    seen="no such folder",
+                    advice=f"see that {tree.source} exists on the old host",
+                )
+
+
+def _key(number: int) -> str:
+    return f"presync.{number}"

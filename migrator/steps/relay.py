@@ -1,0 +1,173 @@
+"""The old host hands everything for the domains to the new one instead of delivering it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+from migrator.change import Change
+from migrator.errors import Refused, SmtpError, VerifyFailed
+from migrator.net.firewall import OPEN, PortState
+from migrator.sendmail import class_file, maps, mc, routes
+from migrator.sendmail.verification import Verdict
+from migrator.steps import ask, daemons, port
+from migrator.steps.base import Context, Phase, Step
+from migrator.steps.configure import ACCESS, MAILERTABLE, MC, Sources, change, read
+
+PROBE = "migrate-no-such-user"
+"""A local part that no host knows: a daemon that delivers locally refuses it, one that relays takes it."""
+
+
+class Relay(Step):
+    """Make the old host relay mail for the domains to the new one, by mailertable, without closing its port."""
+
+    name = "relay"
+    phase = Phase.CUTOVER
+    after = {"hold": "close-new", "firewall": "final-copy"}
+
+    def changes(self, context: Context) -> Iterator[Change]:
+        """Yield one change: the files, the rebuild, the test of the new configuration, the reload."""
+        sources = read(context, "old")
+        _refuse_own_name(context, sources)
+        wanted = relaying(context, sources)
+        found = change(
+            context,
+            "old",
+            f"relay {', '.join(context.plan.domains)} on the old host to {' and '.join(context.plan.new.addresses)}",
+            sources,
+            wanted,
+            test=_test(context),
+        )
+        if found:
+            yield found
+
+    def verify(self, context: Context) -> None:
+        """Prove the relay three times: by -bv, by class w, and by the live daemon. Raises VerifyFailed."""
+        expect_route(context)
+        _expect_reloaded(context)
+        if port.state(context, "old") == PortState(OPEN):
+            expect_live_relay(context)
+
+
+def relaying(context: Context, sources: Sources) -> dict[str, str]:
+    """Return the texts of the old host's files with which it relays the plan's domains."""
+    plan = context.plan
+    text = (
+        mc.ensure_feature(sources.text(MC), "mailertable")
+        if sources.cf.map("mailertable") is None
+        else sources.text(MC)
+    )
+    text = mc.ensure_feature(text, "access_db") if sources.cf.map("access") is None else text
+    if ask.own_name(context.old) == ask.own_name(context.new):
+        # Sendmail compares the EHLO name of the other side with its own and takes it for a loop (usersmtp.c).
+        text = mc.ensure_mailer_flags(text, "ESMTP", "+k")
+    table_path = sources.map_path("mailertable", MAILERTABLE)
+    access_path = sources.map_path("access", ACCESS)
+    table, access = sources.text(table_path), sources.text(access_path)
+    for domain in plan.domains:
+        route = routes.mailertable_entry(domain, plan.new.addresses)
+        table = maps.set_entry(table, route.key, route.value)
+        relay = routes.access_relay_entry(domain)
+        access = maps.set_entry(access, relay.key, relay.value)
+    wanted = {MC: text, table_path: table, access_path: access}
+    for file in sources.cf.class_files:
+        if file.name in ("w", "VirtHost") and sources.texts.get(file.path) is not None:
+            names = wanted.get(file.path, sources.text(file.path))
+            for domain in plan.domains:
+                names = class_file.remove_domain(names, domain)
+            wanted[file.path] = names
+    return wanted
+
+
+def expect_route(context: Context) -> None:
+    """Raise VerifyFailed where the old host's files do not route every domain to the new host."""
+    plan = context.plan
+    hosts = plan.new.addresses
+    probes = {f"{PROBE}@{domain}": domain for domain in plan.domains}
+    found = ask.verdicts(context.old, tuple(probes))
+    for address, domain in probes.items():
+        verdict = found.get(address, Verdict(address, error="nothing"))
+        if (verdict.mailer, verdict.hosts) != ("esmtp", hosts):
+            raise VerifyFailed(
+                f"the old host does not relay {domain}",
+                host="old",
+                expected=f"`sendmail -bv {address}` names mailer esmtp, host {':'.join(hosts)}",
+                seen=verdict.error or f"mailer {verdict.mailer}, host {verdict.host}",
+                advice="see what else routes this domain: LOCAL_DOMAIN or Cw in sendmail.mc, virtusertable",
+            )
+    local = set(plan.domains) & set(ask.class_members(context.old, "w"))
+    if local:
+        raise VerifyFailed(
+            f"the old host still takes {', '.join(sorted(local))} for itself",
+            host="old",
+            expected="class w (`echo '$=w' | sendmail -bt`) without the domains of the plan",
+            seen=f"it holds {', '.join(sorted(local))}",
+            advice="remove them from LOCAL_DOMAIN or Cw in sendmail.mc as well: class w beats mailertable",
+        )
+
+
+def expect_live_relay(context: Context) -> None:
+    """Ask the daemon that listens. Raises VerifyFailed where it still answers by the rules of before."""
+    for domain in context.plan.domains:
+        code, text = _ask(context, f"{PROBE}@{domain}")
+        if not 200 <= code < 300:
+            raise VerifyFailed(
+                "the daemon that listens on the old host does not relay yet",
+                host="old",
+                expected=f"RCPT TO:<{PROBE}@{domain}> is answered with 250",
+                seen=f"{code} {text}",
+                advice="see which process listens on port 25 there, and since when",
+            )
+
+
+def _ask(context: Context, recipient: str) -> tuple[int, str]:
+    answer = (0, "no answer")
+    for _ in range(10):
+        try:
+            answer = context.mail.recipient(context.plan.old.address, sender="", recipient=recipient)
+        except SmtpError as error:
+            answer = (0, error.seen or error.message)
+        if answer[0] >= 500 or 200 <= answer[0] < 300:
+            break
+        context.sleep(1.0)  # a limit of the daemon (421, 450): it passes
+    return answer
+
+
+def _expect_reloaded(context: Context) -> None:
+    found = daemons.running(context.old)
+    if found.stale_listeners or not found.listeners:
+        raise VerifyFailed(
+            "the daemon that listens on the old host has not loaded the new configuration",
+            host="old",
+            expected="a listening process younger than sendmail.cf",
+            seen=daemons.words(found.stale_listeners),
+            advice="restart Sendmail there by hand and see that the process changes",
+        )
+
+
+def _refuse_own_name(context: Context, sources: Sources) -> None:
+    """Raise Refused where a domain is the old host's own name: that is in class w, whatever the files say."""
+    own = ask.own_name(context.old)
+    written = {name.lower() for name in sources.cf.classes.get("w", ())}
+    if beaten := [domain for domain in context.plan.domains if domain in written or domain == own]:
+        raise Refused(
+            f"the old host cannot stop delivering {', '.join(beaten)} to itself",
+            host="old",
+            expected="domains that stand in a file of class w (local-host-names)",
+            seen=f"its own name is {own}; Cw lines name {', '.join(sorted(written))}",
+            advice="take LOCAL_DOMAIN out of sendmail.mc and rebuild, or give the host another confDOMAIN_NAME",
+        )
+
+
+def _test(context: Context) -> str:
+    """Return the script that proves the rebuilt files before the daemon loads them."""
+    lines = []
+    for domain in context.plan.domains:
+        hosts = ":".join(routes.bracketed(address) for address in context.plan.new.addresses)
+        # -bv prints the route in lower case.
+        address, route = shlex.quote(f"{PROBE}@{domain}"), shlex.quote(f"mailer esmtp, host {hosts.lower()}")
+        lines.append(
+            f"seen=$(sendmail -bv {address} 2>&1) || :\n"
+            f'case $seen in *{route}*) ;; *) printf "sendmail -bv says: %s\\n" "$seen" >&2; exit 1 ;; esac\n'
+        )
+    return "".join(lines)

@@ -1,0 +1,36 @@
+"""Nothing that opens the old host stays behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from migrator.change import Change, Undo
+from migrator.errors import VerifyFailed
+from migrator.steps.base import Context, Phase, Step
+from migrator.steps.install_key import installed, removal
+
+
+class RemoveKey(Step):
+    """Remove the run's key from both hosts."""
+
+    name = "remove-key"
+    phase = Phase.FINISH
+    after = "restore-ttl"
+
+    def changes(self, context: Context) -> Iterator[Change]:
+        """Yield the removal on each host that still has a part of the key."""
+        for host in installed(context):
+            yield Change(
+                f"remove the run's key from the {host} host", removal(context, host), Undo.NOT_NEEDED
+            )
+
+    def verify(self, context: Context) -> None:
+        """Look at both hosts anew. Raises VerifyFailed where a part is left."""
+        if left := installed(context):
+            raise VerifyFailed(
+                "the run's key is still there",
+                host=left[0],
+                expected="no line of this migration in authorized_keys, and no key file",
+                seen=f"a part of it on {' and '.join(left)}",
+                advice="remove the line that ends in migrate:NAME from authorized_keys by hand",
+            )

@@ -1,0 +1,36 @@
+"""Under the firewall strategy mail may have been delivered on the old host until its relay was loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from migrator.change import Change
+from migrator.steps.base import Context, Phase, Step
+from migrator.steps.drain import drain, expect_drained
+from migrator.steps.final_copy import expect_closed
+from migrator.steps.passes import expect_equal, one_pass
+
+
+class Settle(Step):
+    """Copy what the old host still delivered to itself between the final copy and its relay."""
+
+    name = "settle"
+    phase = Phase.CUTOVER
+    after = {"firewall": "relay"}
+    attempts = 5
+
+    def ready(self, context: Context) -> None:
+        """Raise StartOver where the new host could take mail meanwhile."""
+        expect_closed(context)
+
+    def changes(self, context: Context) -> Iterator[Change]:
+        """Yield a wait for deliveries under the earlier configuration, then a pass over what they left."""
+        yield from drain(context, of_before=True)
+        if context.attempt > 1 or self.name not in context.memory:
+            yield from one_pass(context, self.name, "settle", delete=True, checksum=context.attempt > 1)
+
+    def verify(self, context: Context) -> None:
+        """Look for deliveries of before, then compare by checksum. Raises VerifyFailed where anything is left."""
+        expect_drained(context, of_before=True)
+        expect_equal(context)
+        expect_closed(context)

@@ -1,0 +1,123 @@
+"""A letter of our own, the way a person would test with telnet."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+from migrator.change import Change, SendProbe, Undo
+from migrator.errors import Refused, VerifyFailed
+from migrator.net.smtp import received_hosts
+from migrator.steps.base import Context, Phase, Step
+
+FOREIGN = "nobody@relay-test.invalid"
+"""A recipient that neither host may take from a stranger: .invalid exists nowhere (RFC 2606)."""
+_HOSTS = ("old", "new")
+_ARRIVAL = 120  # seconds
+
+
+class Smoke(Step):
+    """Send a message through the old host and one straight to the new, find both in the mailbox, and try to relay."""
+
+    name = "smoke"
+    phase = Phase.VERIFY
+    after = "verify-dns"
+
+    def changes(self, context: Context) -> Iterator[Change]:
+        """Yield the dialogues that were not held yet."""
+        recipient = recipient_of(context)
+        sender = context.plan.smoke.sender or f"postmaster@{context.plan.domains[0]}"
+        for host in _HOSTS:
+            address = context.plan.old.address if host == "old" else context.plan.new.address
+            token = f"migrate-{context.plan.name}-{host}-{int(context.now().timestamp())}"
+            if f"smoke.{host}" not in context.memory:
+                yield Change(
+                    f"send a message for {recipient} to port 25 of the {host} host",
+                    SendProbe(address, sender, recipient, token),
+                    Undo.NOT_NEEDED,
+                    {f"smoke.{host}": token},
+                )
+            if f"smoke.{host}.foreign" not in context.memory:
+                yield Change(
+                    f"see that the {host} host refuses to relay for strangers",
+                    SendProbe(address, sender, FOREIGN, token, expect="refused"),
+                    Undo.NOT_NEEDED,
+                    {f"smoke.{host}.foreign": "refused"},
+                )
+
+    def verify(self, context: Context) -> None:
+        """Find each message in a mailbox of the new host and nowhere on the old. Raises VerifyFailed."""
+        end = context.now().timestamp() + _ARRIVAL
+        for host in _HOSTS:
+            token = context.memory[f"smoke.{host}"]
+            while not (places := _places(context, "new", token)):
+                if context.now().timestamp() >= end:
+                    raise _missing(host, token)
+                context.sleep(1.0)
+            _expect_route(context, host, places[0])
+            if strays := _places(context, "old", token):
+                raise VerifyFailed(
+                    "the test message stands in a mailbox of the old host",
+                    host="old",
+                    expected="mail on the new host only",
+                    seen=", ".join(strays),
+                    advice="the old host still delivers locally: see `sendmail -bv` there, then move this message",
+                )
+
+
+def recipient_of(context: Context) -> str:
+    """Return whom the test message is for: the plan's, else the first mailbox of the spool that a person has.
+
+    Raises Refused where there is none.
+    """
+    if context.plan.smoke.recipient:
+        return context.plan.smoke.recipient
+    facts = context.facts("old")
+    people = [name for name in facts.spool if name in facts.accounts and facts.accounts[name].uid >= 500]
+    if not people:
+        raise Refused(
+            "no mailbox was found to send a test message to",
+            host="old",
+            expected=f"a mailbox of an account in {context.plan.old.mail_spool}",
+            seen="none",
+            advice="name one in smoke.recipient",
+        )
+    return f"{people[0]}@{context.plan.domains[0]}"
+
+
+def _places(context: Context, host: str, token: str) -> list[str]:
+    """Return the files of a host's mailboxes that hold the token; only those changed in the last hour are read."""
+    trees = [tree.target if host == "new" else tree.source for tree in context.plan.sync]
+    spool = context.plan.new.mail_spool if host == "new" else context.plan.old.mail_spool
+    folders = " ".join(shlex.quote(tree.rstrip("/") + "/") for tree in dict.fromkeys([*trees, spool]))
+    found = context.reader(host).inspect(
+        f"find {folders} -type f -mmin -60 -exec grep -lF -e {shlex.quote(token)} {{}} + 2>/dev/null\nexit 0\n"
+    )
+    return found.stdout.splitlines()
+
+
+def _expect_route(context: Context, host: str, path: str) -> None:
+    """Read the Received lines (RFC 5321 4.4): each host that took the message put one on top of those before."""
+    token = context.memory[f"smoke.{host}"]
+    text = context.new.read("grep", "-aF", "-B", "60", "-e", token, path).stdout
+    hops = received_hosts(text.encode("utf-8", "surrogateescape"), holding=token)
+    from_old = {*context.plan.old.addresses, context.facts("old").source}
+    relayed = len(hops) >= 2 and hops[0].address in from_old
+    if relayed != (host == "old"):
+        raise VerifyFailed(
+            f"the message for the {host} host did not take the way it should",
+            host="new",
+            expected="two Received lines, the upper one from the old host" if host == "old" else "one Received line",
+            seen="; ".join(f"from {hop.name or hop.helo} [{hop.address}] by {hop.by}" for hop in hops) or "none",
+            advice="see the dialogue above, and what stands between this machine and port 25 of the hosts",
+        )
+
+
+def _missing(host: str, token: str) -> VerifyFailed:
+    return VerifyFailed(
+        f"the message sent to the {host} host is in no mailbox of the new one",
+        host="new",
+        expected=f"a message with {token}",
+        seen=f"none within {_ARRIVAL} s",
+        advice="look for it with `mailq` on both hosts and in their mail logs",
+    )
