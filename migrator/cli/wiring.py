@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from migrator.errors import HostError
 from migrator.event import Event
 from migrator.executor import DryRunExecutor, LiveExecutor
 from migrator.hosts.copies import RsyncCopies
@@ -18,7 +20,7 @@ from migrator.hosts.web import PlainWeb
 from migrator.net.question import Answer
 from migrator.net.resolver import Resolver
 from migrator.net.smtp import converse
-from migrator.plan import Plan
+from migrator.plan import HostPlan, Plan
 from migrator.steps.base import Context
 
 
@@ -61,6 +63,39 @@ def wired(plan: Plan, force: frozenset[str], notify: Callable[[Event], None]) ->
             live=lambda: LiveExecutor(plan, {"old": old, "new": new}, notify=notify),
             dry=lambda: DryRunExecutor(plan, {"old": old, "new": new}, notify=notify),
         )
+
+
+@contextmanager
+def reached(old_ssh: str, new_ssh: str) -> Iterator[tuple[SshHost, dict[str, str], str]]:
+    """Given how ssh reaches two hosts, give the old one, both addresses, and what the old one calls itself.
+
+    Raises ValueError for what is no ssh destination, HostError where a host cannot be reached.
+    """
+    with ExitStack() as stack:
+        plans = {"old": HostPlan(old_ssh, ("",)), "new": HostPlan(new_ssh, ("",))}
+        hosts = {name: SshHost(name, plan, "init") for name, plan in plans.items()}
+        for host in hosts.values():
+            stack.callback(host.close)
+        addresses = {name: _address(host) for name, host in hosts.items()}
+        looks = {
+            name: look(
+                host, peer=addresses["new" if name == "old" else "old"], mail_spool=plans[name].mail_spool
+            )
+            for name, host in hosts.items()
+        }
+        yield hosts["old"], addresses, looks["old"].hostname
+
+
+def _address(host: SshHost) -> str:
+    name, _, _ = host.endpoint()
+    try:
+        return str(socket.getaddrinfo(name, 25, type=socket.SOCK_STREAM)[0][4][0])
+    except OSError as error:
+        raise HostError(
+            f"{name} has no address: {error.strerror}",
+            host=host.name,
+            advice="give an address instead of the name",
+        ) from error
 
 
 class Facts:
