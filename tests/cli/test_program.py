@@ -7,15 +7,18 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from migrator.check import Finding, Level
 from migrator.errors import CommandFailed, NotReady, Refused
 from migrator.event import Event, Kind
 from migrator.journal import Lock, read_state
+from migrator.steps.base import Context
 from tests.cli.conftest import Desk
 from tests.engine.bench import Probe, raising
 from tests.fakes import NOON
@@ -248,6 +251,31 @@ class TestRollback:
         assert result.exit_code == 3
         assert "new mail stands there" in result.stderr
         assert desk.world.files() == before
+
+
+class TestCheck:
+    def findings(self, *levels: Level) -> Callable[[Context], Iterator[Finding]]:
+        def check(context: Context) -> Iterator[Finding]:
+            for level in levels:
+                yield Finding("space", level, f"{context.plan.name} has \x1b[2Jroom", "make room", host="new")
+
+        return check
+
+    def test_what_stands_in_the_way_is_exit_3_with_what_to_do(
+        self, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("migrator.check.check", self.findings(Level.PASS, Level.WARN, Level.FAIL))
+        result = desk.type("check")
+        assert result.exit_code == 3
+        assert [line.split()[0] for line in result.stdout.splitlines()] == ["pass", "warn", "→", "fail", "→"]
+        assert "\\x1b[2Jroom" in result.stdout
+
+    def test_warnings_alone_are_exit_0(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("migrator.check.check", self.findings(Level.WARN))
+        result = desk.type("check", "--json")
+        assert result.exit_code == 0
+        assert json.loads(result.stdout)["findings"][0]["level"] == "warn"
+        assert not desk.state.exists()
 
 
 class TestSignals:
