@@ -33,9 +33,9 @@ def roll_back(
     for number, (deed, change) in enumerate(deeds):
         yield from _undo(executor, chronicle, deed, change)
         if deed.step and all(later.step != deed.step for later, _ in deeds[number + 1 :]):
-            yield chronicle.tell(Kind.STEP_UNDONE, deed.step)
+            yield chronicle.tell(Kind.STEP_UNDONE, deed.step, "undone")
     for name in [step.name for step in begun if state.steps[step.name].state != "undone"]:
-        yield chronicle.tell(Kind.STEP_UNDONE, name)
+        yield chronicle.tell(Kind.STEP_UNDONE, name, "undone")
     yield chronicle.tell(Kind.ROLLBACK_DONE, text="everything is as it was before")
 
 

@@ -189,7 +189,7 @@ class Engine:
             if not complaint:
                 break
             yield self._tell(Kind.MESSAGE, step.name, f"once more, because {complaint}")
-        yield self._tell(Kind.STEP_DONE, step.name, headline(step))
+        yield self._tell(Kind.STEP_DONE, step.name, "done")
 
     def _started(self, step: Step) -> Event:
         number = self._steps.index(step) + 1

@@ -66,7 +66,7 @@ def _words(event: Event) -> str:
         case Kind.ROLLBACK_STARTED:
             return f"rolling back {text}"
         case Kind.STEP_STARTED | Kind.STEP_DONE | Kind.STEP_SKIPPED | Kind.STEP_UNDONE:
-            return f"{step}: {text or 'undone'}"
+            return f"{step}: {text}"
         case Kind.STEP_WAITING:
             return _waiting(event)
         case Kind.STEP_FAILED:

@@ -7,8 +7,6 @@ from collections.abc import Callable
 
 from rich.console import Console
 from rich.live import Live
-from rich.markup import escape
-from rich.spinner import Spinner
 from rich.text import Text
 
 from migrator.event import Event, Kind
@@ -28,6 +26,8 @@ _STYLES = {
 }
 _PATIENCE = 1.0
 """Seconds after which a person wants to know what is going on."""
+_FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_REFRESH = 8  # times a second
 
 
 class Terminal:
@@ -40,7 +40,7 @@ class Terminal:
         self._console = console
         self._clock = clock
         self._phase = ""
-        self._since = clock()
+        self._since = self._step_since = clock()
         self._activity = _Activity(clock)
         self._live: Live | None = None
 
@@ -67,10 +67,14 @@ class Terminal:
         self.pause()
 
     def _took(self, event: Event) -> float | None:
-        if event.kind in (Kind.CHANGE_PLANNED, Kind.STEP_STARTED):
-            self._since = self._clock()
-        ends = (Kind.CHANGE_DONE, Kind.CHANGE_FAILED, Kind.CHANGE_UNDONE)
-        return self._clock() - self._since if event.kind in ends else None
+        now = self._clock()
+        if event.kind is Kind.STEP_STARTED:
+            self._step_since = now
+        if event.kind is Kind.STEP_DONE:
+            return now - self._step_since
+        took = now - self._since
+        self._since = now
+        return took if event.kind in (Kind.CHANGE_DONE, Kind.CHANGE_FAILED, Kind.CHANGE_UNDONE) else None
 
     def _enter_phase(self, phase: str) -> None:
         if phase != self._phase:
@@ -86,7 +90,9 @@ class Terminal:
         text = clean(event.text.partition("\n")[0])
         self._activity.begin(f"measuring, after: {text}" if event.kind is Kind.CHANGE_DONE else text)
         if self._console.is_terminal and not self._console.no_color and self._live is None:
-            self._live = Live(self._activity, console=self._console, transient=True, refresh_per_second=4)
+            self._live = Live(
+                self._activity, console=self._console, transient=True, refresh_per_second=_REFRESH
+            )
             self._live.start()
 
     def _progress(self, event: Event) -> None:
@@ -99,7 +105,6 @@ class _Activity:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._spinner = Spinner("dots")
         self.begin("")
 
     def begin(self, text: str) -> None:
@@ -107,13 +112,13 @@ class _Activity:
         self._began = self._clock()
         self.progress = ""
 
-    def __rich__(self) -> Spinner | Text:
+    def __rich__(self) -> Text:
         seconds = self._clock() - self._began
         if seconds < _PATIENCE and not self.progress:
             return Text("")
-        progress = f"  {self.progress}" if self.progress else ""
-        self._spinner.update(text=escape(f"{self._text}{progress}  {duration(seconds)}"))
-        return self._spinner
+        frame = _FRAMES[int(seconds * _REFRESH) % len(_FRAMES)]
+        words = [duration(seconds), *([self.progress] if self.progress else []), self._text]
+        return Text(f"    {frame} {'  '.join(words)}", no_wrap=True, overflow="ellipsis")
 
 
 def _styled(line: Line) -> Text:

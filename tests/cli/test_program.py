@@ -29,7 +29,7 @@ class TestRun:
         result = desk.type("run", "--yes")
         assert result.exit_code == 0
         assert "migrating example-mail" in result.stdout
-        assert "✓ relay: Relay by mailertable." in result.stdout
+        assert "✓ relay: done" in result.stdout
         assert read_state(desk.state).complete
 
     def test_a_finished_migration_is_told_and_exits_0(self, desk: Desk) -> None:

@@ -20,7 +20,7 @@ def event(kind: Kind, step: str | None = None, text: str = "", host: str | None 
 RUN = [
     event(Kind.RUN_STARTED, text="example-mail"),
     event(Kind.STEP_STARTED, "survey", "Look at both hosts.", phase="prepare"),
-    event(Kind.STEP_DONE, "survey", "Look at both hosts."),
+    event(Kind.STEP_DONE, "survey", "done"),
     event(Kind.STEP_STARTED, "relay", "Relay by mailertable.", phase="cutover"),
     event(Kind.CHANGE_PLANNED, "relay", "write [b]mailertable[/b]", "old"),
     event(Kind.CHANGE_DONE, "relay", "write [b]mailertable[/b]", "old"),
@@ -46,7 +46,7 @@ def test_a_log_gets_plain_lines_without_a_control_character() -> None:
         "migrating example-mail",
         "prepare",
         "  ▸ survey: Look at both hosts.",
-        "  ✓ survey: Look at both hosts.",
+        "  ✓ survey: done  (2.0 s)",
         "cutover",
         "  ▸ relay: Relay by mailertable.",
         "    ✓ write [b]mailertable[/b]  (2.0 s)",
@@ -71,7 +71,7 @@ def test_a_terminal_shows_what_is_under_way_with_its_seconds() -> None:
     with console.capture() as capture:
         console.print(terminal._activity)
     terminal.close()
-    assert "copy [/var/spool/mail/]  45 % 12 MB/s  1 min 15 s" in capture.get()
+    assert "1 min 15 s  45 % 12 MB/s  copy [/var/spool/mail/]" in capture.get()
     assert stream.getvalue().endswith("\x1b[?25h") or "\x1b[?25h" in stream.getvalue()
 
 
