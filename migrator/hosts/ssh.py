@@ -19,7 +19,7 @@ from migrator.hosts.known_hosts import display_name
 from migrator.plan import HostPlan
 
 if TYPE_CHECKING:
-    from paramiko import Transport
+    from paramiko import Channel, Transport
 
 READ_TIMEOUT = 180.0
 """How long a look at a host may take, in seconds: more than a Sendmail waits for its own name."""
@@ -94,6 +94,20 @@ class SshHost:
         wrap = scripts.streaming if on_line else scripts.whole
         running = self._start(wrap(script, self._migration), beat=on_line is not None)
         return self._checked(running.finish(host=self._name, timeout=timeout, on_line=on_line))
+
+    def raw(self, script: str) -> Channel:
+        """Start an inspecting script whose streams the caller serves, and return its channel.
+
+        Raises HostError where the host cannot be reached.
+        """
+        import paramiko
+
+        try:
+            channel = self._connected().open_session(timeout=20)
+            channel.exec_command(self._shell(f"-c {shlex.quote(scripts.PRELUDE + script)}"))
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            raise HostError("the connection broke", host=self._name, seen=str(error)) from error
+        return channel
 
     def endpoint(self) -> tuple[str, int, str]:
         """Return host, port and user as ssh_config makes them of the plan; nothing is contacted."""

@@ -1,13 +1,8 @@
-"""The one door that the new host gets to the old one: a key whose only use is to read the planned trees by rsync.
-
-OpenSSH runs the forced command of the key whatever its user asks for, and hands over what was asked in
-SSH_ORIGINAL_COMMAND (sshd(8), "AUTHORIZED_KEYS FILE FORMAT"). The command here knows each tree by a token, so no
-path ever crosses the line, and refuses everything but rsync's sending side.
-"""
+"""The key of a migration: on the new host a pair, on the old one a line that lets it read the planned trees alone."""
 
 from __future__ import annotations
 
-import posixpath
+import ipaddress
 import re
 import shlex
 from collections.abc import Sequence
@@ -16,14 +11,28 @@ from dataclasses import dataclass
 from migrator.plan import Plan, SyncTree
 
 HELLO = "migrate-read {name}"
-"""What the door answers to a knock."""
+"""What the old host answers to a knock with the key."""
+
 KNOCK = "migrate-hello"
-_RESTRICTIONS = "no-pty,no-port-forwarding,no-agent-forwarding,no-X11-forwarding"
+TREE = "migrate-tree-"
+"""What a command over the key begins with: this and the number of a tree in the plan."""
+
+SHORT_OPTIONS = "vlHogDtprzcnAXSWxIiqhU"
+"""The one-letter options that a reading rsync server may get; none follows links or removes what it sent."""
+
+LONG_OPTIONS = (
+    *("--numeric-ids", "--checksum", "--inplace", "--partial", "--stats", "--delete", "--delete-after"),
+    *("--delete-delay", "--delete-during", "--delete-before", "--log-format=%i", "--log-format=%o", "--no-r"),
+)
+
+_PUBLIC_KEY = re.compile(
+    r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp\d{3}|sk-\S{1,60}) ([A-Za-z0-9+/]{16,}={0,3})"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class KeyPaths:
-    """Where the new host keeps its half: the key pair, and the old host's key as it was verified."""
+    """Where the new host keeps the pair, and what it knows of the old host's key."""
 
     private: str
     public: str
@@ -31,132 +40,145 @@ class KeyPaths:
 
     @classmethod
     def of(cls, name: str, home: str) -> KeyPaths:
-        """Given a migration's name and the home of the ssh login, return the paths."""
-        base = posixpath.join(home, ".ssh", f"migrate-{name}")
+        """Given a migration's name and the home folder of the user that ssh logs in as, return the paths."""
+        base = f"{home.rstrip('/')}/.ssh/migrate-{name}"
         return cls(base, f"{base}.pub", f"{base}.known_hosts")
 
 
 @dataclass(frozen=True, slots=True)
 class DoorPaths:
-    """Where the old host keeps its half: the login's authorized_keys, and the forced command."""
+    """Where the old host keeps what lets the key in."""
 
     authorized_keys: str
     wrapper: str
 
     @classmethod
     def of(cls, name: str, home: str) -> DoorPaths:
-        """Given a migration's name and the home of the ssh login, return the paths."""
-        folder = posixpath.join(home, ".ssh")
-        return cls(posixpath.join(folder, "authorized_keys"), posixpath.join(folder, f"migrate-{name}.sh"))
+        """Given a migration's name and the home folder of the user that ssh logs in as, return the paths."""
+        folder = f"{home.rstrip('/')}/.ssh"
+        return cls(f"{folder}/authorized_keys", f"{folder}/migrate-{name}.sh")
 
 
-def token(tree: int) -> str:
-    """Return the word by which the new host asks for a tree."""
-    return f"migrate-tree-{tree}"
-
-
-def authorized_line(
-    name: str, public: str, sources: Sequence[str], wrapper: str, *, openssh: tuple[int, int]
-) -> str:
-    """Return the line for authorized_keys: one key, from these addresses, for this command alone.
-
-    `restrict` came with OpenSSH 7.2; before it each right is taken away by its own word.
-    """
-    kind, _, rest = public.strip().partition(" ")
-    key = rest.split(" ")[0]
-    restricted = "restrict" if openssh >= (7, 2) else _RESTRICTIONS
-    command = f"sh {shlex.quote(wrapper)}".replace("\\", "\\\\").replace('"', '\\"')
-    return f'{restricted},from="{",".join(sources)}",command="{command}" {kind} {key} {_mark(name)}'
-
-
-def with_entry(text: str, name: str, line: str) -> str:
-    """Return an authorized_keys with this migration's line last, and every other line as it is."""
-    kept = without_entry(text, name)
-    gap = "" if not kept or kept.endswith("\n") else "\n"
-    return f"{kept}{gap}{line}\n"
-
-
-def without_entry(text: str, name: str) -> str:
-    """Return an authorized_keys without this migration's lines."""
-    ours = re.compile(rf"[^\n]* {re.escape(_mark(name))}(\n|\Z)")
-    return "".join(line for line in re.findall(r"[^\n]*\n|[^\n]+\Z", text) if not ours.fullmatch(line))
-
-
-def remove_entry_script(door: DoorPaths, name: str) -> str:
-    """Return the script that takes this migration's line and command away, and leaves every other line as it is."""
-    file, mark = shlex.quote(door.authorized_keys), shlex.quote(f" {_mark(name)}$")
+def ssh_words(keys: KeyPaths, port: int) -> tuple[str, ...]:
+    """Return the ssh command by which the new host reaches the old one: with this key and this host key only."""
+    options = (
+        *("BatchMode=yes", "IdentitiesOnly=yes", "StrictHostKeyChecking=yes", "ControlPath=none"),
+        *(f"UserKnownHostsFile={keys.known_hosts}", "GlobalKnownHostsFile=/dev/null"),
+        *("ConnectTimeout=15", "ServerAliveInterval=15", "ServerAliveCountMax=4"),
+    )
     return (
-        f"set -e\nfile={file}\n"
-        f'if [ -e "$file" ] && grep -q -e {mark} "$file"; then\n'
-        '    cp -a "$file" "$file.migrate"\n'
-        f'    grep -v -e {mark} "$file" >"$file.migrate" || [ $? -eq 1 ]\n'
-        '    mv -f "$file.migrate" "$file"\nfi\n'
-        f"rm -f {shlex.quote(door.wrapper)}\n"
+        "ssh",
+        "-i",
+        keys.private,
+        *(word for option in options for word in ("-o", option)),
+        "-p",
+        str(port),
     )
 
 
-def wrapper_script(name: str, trees: Sequence[SyncTree], *, sudo: bool) -> str:
-    """Return the forced command: it lets rsync's sending side read the planned trees, and nothing else.
+def knock(plan: Plan, home: str, endpoint: tuple[str, int, str]) -> str:
+    """Given the home folder on the new host and the old host's name, port and user, return the script that knocks.
 
-    The words of the request are split at blanks alone; of rsync's options only short ones and the long ones that
-    a pass of this program uses are let through, so none that writes, runs or logs.
+    It prints HELLO where the key is let in.
     """
-    cases = "".join(f"    {token(index)}) tree={shlex.quote(tree.source)} ;;\n" for index, tree in enumerate(trees))
-    rsync = "sudo -n rsync" if sudo else "rsync"
-    return f"""#!/bin/sh
-# Written by migrate for the migration {name}; removed at its end.
-set -f
-PATH=$PATH:/usr/local/bin:/usr/bin:/bin
-refuse() {{ echo "migrate: this key only reads the planned trees" >&2; exit 1; }}
-if [ "$SSH_ORIGINAL_COMMAND" = {KNOCK} ]; then echo {shlex.quote(HELLO.format(name=name))}; exit 0; fi
-IFS=' '
-set -- $SSH_ORIGINAL_COMMAND
-case $1 in
-{cases}    *) refuse ;;
-esac
-shift
-[ "$1" = --server ] && [ "$2" = --sender ] || refuse
-shift 2
-words=
-while [ $# -gt 2 ]; do
-    case $1 in
-        --delete | --delete-after | --delete-during | --delete-delay | --delete-before | --checksum) ;;
-        --numeric-ids | --sparse | --partial | --timeout=[0-9]* | --bwlimit=[0-9]* | --hard-links) ;;
-        --*) refuse ;;
-        -*[!A-Za-z0-9.,]*) refuse ;;
-        -[A-Za-z0-9]*) ;;
-        *) refuse ;;
-    esac
-    words="$words $1"
-    shift
-done
-[ "$1 $2" = '. .' ] || refuse
-cd "$tree" || exit 23
-exec {rsync} --server --sender $words . .
+    host, port, user = endpoint
+    return (
+        shlex.join((*ssh_words(KeyPaths.of(plan.name, home), port), f"{user}@{host}", KNOCK))
+        + " </dev/null\n"
+    )
+
+
+def authorized_line(
+    name: str, public_key: str, sources: Sequence[str], wrapper_path: str, openssh: tuple[int, int] = (0, 0)
+) -> str:
+    """Return the line of authorized_keys that lets a key run the wrapper, from the given addresses, and nothing else.
+
+    `restrict` is of OpenSSH 7.2 (sshd(8)); an older or unknown one gets its parts by name. Raises ValueError for
+    what is no public key or no address.
+    """
+    found = _PUBLIC_KEY.match(public_key)
+    if found is None and not public_key.startswith("ssh-ed25519 ("):
+        raise ValueError("no public key in the form of OpenSSH")
+    key = f"{found[1]} {found[2]}" if found else public_key
+    addresses = ",".join(str(ipaddress.ip_address(source)) for source in sources)
+    restrict = (
+        "restrict" if openssh >= (7, 2) else "no-pty,no-port-forwarding,no-agent-forwarding,no-X11-forwarding"
+    )
+    command = f"sh {shlex.quote(wrapper_path)}".replace('"', '\\"')
+    return f'{restrict},from="{addresses}",command="{command}" {key} migrate:{name}\n'
+
+
+def with_entry(text: str, name: str, line: str) -> str:
+    """Given the text of authorized_keys, return it with this line as the migration's only one, at the end."""
+    kept = without_entry(text, name)
+    return kept + ("" if not kept or kept.endswith("\n") else "\n") + line
+
+
+def without_entry(text: str, name: str) -> str:
+    """Given the text of authorized_keys, return it without the migration's line; every other byte stays."""
+    own = re.compile(rf"\smigrate:{re.escape(name)}\s*\Z")
+    return "".join(line for line in text.splitlines(keepends=True) if not own.search(line))
+
+
+def remove_entry_script(door: DoorPaths, name: str) -> str:
+    """Return the sh script that takes the migration's line and wrapper away; other lines stay as they are."""
+    return f"""file={shlex.quote(door.authorized_keys)}
+if [ -L "$file" ]; then file=$(readlink -f -- "$file"); fi
+if [ -f "$file" ] && grep -q '[[:space:]]migrate:{name}[[:space:]]*$' "$file"; then
+    new=$(mktemp "$file.XXXXXXXX") || exit 1
+    cp -a --attributes-only -- "$file" "$new" || exit 1
+    grep -v '[[:space:]]migrate:{name}[[:space:]]*$' "$file" >"$new" || [ $? -eq 1 ] || {{ rm -f "$new"; exit 1; }}
+    mv -f -- "$new" "$file" || exit 1
+fi
+rm -f -- {shlex.quote(door.wrapper)}
 """
 
 
-def knock(plan: Plan, home: str, endpoint: tuple[str, int, str]) -> str:
-    """Return the script that knocks at the old host from the new one, with the run's key."""
-    host, _, user = endpoint
-    return f"{shlex.join(ssh_command(plan.name, home, endpoint))} {shlex.quote(f'{user}@{host}')} {KNOCK}\n"
+def wrapper_script(name: str, trees: Sequence[SyncTree], *, sudo: bool) -> str:
+    """Return the sh script that the key is forced to run on the old host.
 
-
-def ssh_command(name: str, home: str, endpoint: tuple[str, int, str]) -> tuple[str, ...]:
-    """Return the ssh with which the new host reaches the old one: this key, this host key, no questions."""
-    keys = KeyPaths.of(name, home)
-    options = {
-        "BatchMode": "yes",
-        "IdentitiesOnly": "yes",
-        "StrictHostKeyChecking": "yes",
-        "UserKnownHostsFile": keys.known_hosts,
-        "GlobalKnownHostsFile": "/dev/null",
-        "ConnectTimeout": "20",
-        "ServerAliveInterval": "15",
-    }
-    words = [word for option, value in options.items() for word in ("-o", f"{option}={value}")]
-    return ("ssh", "-F", "/dev/null", "-i", keys.private, "-p", str(endpoint[1]), *words)
-
-
-def _mark(name: str) -> str:
-    return f"migrate:{name}"
+    It answers a knock, and runs a sending rsync server in the folder of a planned tree, by the tree's number. It
+    takes no path and no option that is not on its list, expands nothing, and refuses everything else.
+    """
+    cases = "".join(
+        f"    {TREE}{index}) tree={shlex.quote(tree.source)} ;;\n" for index, tree in enumerate(trees)
+    )
+    longs = "|".join(shlex.quote(option) for option in LONG_OPTIONS)
+    enter = 'cd -- "$tree" && exec rsync --server --sender "$@" . .'
+    run = f'exec sudo -n sh -c {shlex.quote("tree=$1; shift; " + enter)} sh "$tree" "$@"' if sudo else enter
+    return f"""#!/bin/sh
+# Lets the key of the migration {name} read its trees by rsync, and do nothing else.
+set -f
+LC_ALL=C; export LC_ALL
+refuse() {{ echo 'this key only reads the trees of the migration {name}' >&2; exit 1; }}
+asked=${{SSH_ORIGINAL_COMMAND-}}
+if [ "$asked" = {KNOCK} ]; then echo '{HELLO.format(name=name)}'; exit 0; fi
+case $asked in ''|*[!A-Za-z0-9=.,%_\\ -]*) refuse ;; esac
+set -- $asked
+case $1 in
+{cases}    *) refuse ;;
+esac
+if [ $# -lt 5 ] || [ "$2" != --server ] || [ "$3" != --sender ]; then refuse; fi
+shift 3
+count=$#
+for word in "$@"; do
+    shift
+    count=$((count - 1))
+    case $count,$word in
+        1,.|0,.) continue ;;
+        1,*|0,*) refuse ;;
+    esac
+    case $word in
+        {longs}) ;;
+        --timeout=*) case ${{word#*=}} in ''|*[!0-9]*) refuse ;; esac ;;
+        --*) refuse ;;
+        -*) # letters, then what the client can do: e.LsfxCIvu
+            letters=${{word#-}}
+            case ${{letters%%e.*}} in *[!{SHORT_OPTIONS}]*) refuse ;; esac
+            case $letters in *e.*) case ${{letters#*e.}} in *[!A-Za-z0-9.]*) refuse ;; esac ;; esac ;;
+        *) refuse ;;
+    esac
+    set -- "$@" "$word"
+done
+{run}
+"""

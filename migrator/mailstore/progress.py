@@ -1,0 +1,73 @@
+"""What rsync says: how far it is, what it did, what differs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_PROGRESS = re.compile(
+    r"\s*([\d,.]+)\s+(\d{1,3})%\s+([\d.,]+)(B|kB|MB|GB|TB)/s\s+(\d+:\d\d:\d\d)(?:\s|$)", re.ASCII
+)
+_STATISTIC = re.compile(r"(?:Number of|Total) ([a-z ]+): ([\d,.]+)", re.ASCII)
+_ITEM = re.compile(
+    r"(?:[<>ch.*][fdLDS][cstpoguaxbTn.+?]{9}|\*deleting  ?|[<>ch.][fdLDS]\S{5,12}) +(\S.*)", re.DOTALL
+)
+_SCALE = {"B": 1, "kB": 1000, "MB": 1000**2, "GB": 1000**3, "TB": 1000**4}
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a pass is: bytes copied, percent of what is known so far, bytes a second, seconds still to go."""
+
+    size: int
+    percent: int
+    rate: float
+    remaining: int
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What a pass did, or would do: files copied and deleted, files looked at, bytes of the copied ones."""
+
+    files: int = 0
+    copied: int = 0
+    deleted: int = 0
+    size: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.copied} of {self.files} files to copy, {self.size} bytes; {self.deleted} to delete"
+
+
+def parse_progress(line: str) -> Progress | None:
+    """Given a line of `--info=progress2`, return what it says; None for another line."""
+    found = _PROGRESS.match(line)
+    if found is None:
+        return None
+    size, percent, rate, unit, time = found.groups()
+    hours, minutes, seconds = (int(part) for part in time.split(":"))
+    digits = re.sub(r"\D", "", size)
+    try:
+        speed = float(rate.replace(",", ".")) * _SCALE[unit]
+    except ValueError:
+        return None
+    return Progress(int(digits or 0), min(int(percent), 100), speed, hours * 3600 + minutes * 60 + seconds)
+
+
+def parse_statistics(text: str) -> Statistics:
+    """Given what `--stats` printed, return its counts; what it does not say is 0."""
+    found = {key: int(re.sub(r"\D", "", value) or 0) for key, value in _STATISTIC.findall(text)}
+    return Statistics(
+        files=found.get("files", 0),
+        copied=found.get("regular files transferred", found.get("files transferred", 0)),
+        deleted=found.get("deleted files", 0),
+        size=found.get("transferred file size", 0),
+    )
+
+
+def parse_items(text: str) -> tuple[str, ...]:
+    """Given lines of `--out-format=%i %n%L`, return those that name a difference, as they are.
+
+    A folder of which only the time differs is none: copying a file into it makes it differ again.
+    """
+    lines = [line for line in text.splitlines() if _ITEM.fullmatch(line)]
+    return tuple(line for line in lines if not re.match(r"\.d\.\.t\.{6,} ", line))

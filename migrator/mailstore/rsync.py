@@ -1,0 +1,100 @@
+"""What rsync is told for a pass over a tree, and what its exit status means."""
+
+from __future__ import annotations
+
+import shlex
+
+from migrator.mailstore.access import TREE, KeyPaths, ssh_words
+from migrator.plan import SyncTree
+
+STALL = 900
+"""Seconds without a byte after which rsync gives up; comparing contents of a large mbox is silent for a while."""
+
+VANISHED = 24
+"""The exit status for files that went away between listing and copying (rsync(1), EXIT VALUES)."""
+
+_ADVICE = {
+    2: "the two rsyncs do not understand each other: bring the older one up to date",
+    5: "the old host refused: see that its authorized_keys still has the line of this migration",
+    10: "the connection between the hosts broke: see that the new host reaches the old one's ssh port",
+    11: "a file could not be written or read: see df -h and the log of the new host",
+    12: "the connection between the hosts broke, or one rsync ended early: see the lines above",
+    13: "rsync on the new host reports an error of its own: see the lines above",
+    14: "a host could not start a process: see its memory and its limits",
+    20: "rsync was stopped by a signal: run the same command again",
+    22: "a host has too little memory: stop what else needs it",
+    23: "some files could not be copied: see the lines above for which, and for why",
+    VANISHED: "files vanished while they were copied: something still changes mailboxes on the old host",
+    25: "rsync stopped deleting at its limit",
+    30: f"nothing came for {STALL} s: see whether the old host's disks answer",
+    35: "the old host's rsync did not answer",
+    127: "rsync is missing on one of the hosts: install it there",
+    255: "ssh between the hosts failed: see that the new host reaches the old one's ssh port with the key",
+}
+
+
+def pass_words(
+    tree: SyncTree,
+    *,
+    delete: bool = False,
+    checksum: bool = False,
+    dry_run: bool = False,
+    itemize: bool = False,
+    numeric_ids: bool = False,
+) -> tuple[str, ...]:
+    """Return rsync's options for a pass over a tree, without the way to the old host.
+
+    Hard links stay links (Maildir programs make them). What is excluded is kept on the new host as well when
+    others are deleted. Owners go by name where both hosts know it, unless `numeric_ids`.
+    """
+    words = ["rsync", "-aH", "--partial", f"--timeout={STALL}"]
+    words += ["--numeric-ids"] if numeric_ids else []
+    words += ["--delete-after"] if delete else []
+    words += ["--checksum"] if checksum else []
+    words += ["--dry-run"] if dry_run else []
+    words += ["--out-format=%i %n%L"] if itemize else ["--stats"]
+    words += [] if dry_run else ["--info=progress2"]
+    words += [f"--exclude={pattern}" for pattern in tree.exclude]
+    return tuple(words)
+
+
+def destination(tree: SyncTree) -> str:
+    """Return the folder of the new host that a tree goes into, with the slash that makes rsync fill it."""
+    return tree.target.rstrip("/") + "/"
+
+
+def pull_script(
+    words: tuple[str, ...], *, index: int, tree: SyncTree, name: str, endpoint: tuple[str, int, str]
+) -> str:
+    """Return the sh script for the new host that pulls the plan's tree `index` with the migration's key.
+
+    Given rsync's options and the old host's name, port and user. The old host gets a number and no path, so what
+    a path may hold (spaces, quotes, wildcards) never meets a remote shell. A target that is missing is made,
+    unless it is a rehearsal.
+    """
+    host, port, user = endpoint
+    place = f"[{host}]" if ":" in host else host
+    target = shlex.quote(destination(tree))
+    make = "" if "--dry-run" in words else f"[ -d {target} ] || mkdir -p -- {target} || exit 1\n"
+    transport = " ".join(ssh_words(KeyPaths.of(name, "$home"), port))
+    return (
+        "export RSYNC_PROTECT_ARGS=0\n"  # the wrapper takes plain arguments
+        'home=$(getent passwd "${SUDO_USER:-$(id -un)}" | cut -d : -f 6)\n'
+        f'{make}{shlex.join(words)} -e "{transport}" --rsync-path={TREE}{index} '
+        f"{shlex.quote(f'{user}@{place}:.')} {target}\n"
+    )
+
+
+def relayed_words(words: tuple[str, ...], *, index: int) -> tuple[str, ...]:
+    """Return the whole rsync command for a pass whose way to the old host somebody else makes (`-e` comes before)."""
+    return (*words, f"--rsync-path={TREE}{index}")
+
+
+def passed(status: int, *, final: bool) -> bool:
+    """Return whether a pass with this exit status counts: files may vanish from under any but the final one."""
+    return status == 0 or (status == VANISHED and not final)
+
+
+def advice(status: int) -> str:
+    """Return what to do about an exit status of rsync (rsync(1), EXIT VALUES)."""
+    return _ADVICE.get(status, "see what rsync says above, and rsync(1), EXIT VALUES")
