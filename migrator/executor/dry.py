@@ -1,0 +1,100 @@
+"""DryRunExecutor: says what commands would do, and does nothing."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+
+from migrator.change import Command, DnsUpdate, FileEdit, Note, Rsync, SendProbe, Shell, Upload
+from migrator.errors import MigrateError
+from migrator.event import Event
+from migrator.executor.copies import ReachableHost, RsyncCopies
+from migrator.executor.updates import DnsUpdater
+from migrator.plan import Plan
+
+
+class DryRunExecutor:
+    """Previews commands. Given the plan, both hosts, and what is told messages, of which a rehearsal has none."""
+
+    def __init__(
+        self, plan: Plan, hosts: Mapping[str, ReachableHost], *, notify: Callable[[Event], None]
+    ) -> None:
+        self._plan = plan
+        self._copies = RsyncCopies(plan, hosts["old"], hosts["new"])
+        self._notify = notify
+        self._updater = DnsUpdater(plan)
+
+    def execute(self, command: Command) -> bool:
+        """Do nothing and return False."""
+        return False
+
+    def check(self, probe: Callable[[], None]) -> str:
+        """Run a probe, which only looks, and return its complaint, "" where it has none."""
+        try:
+            probe()
+        except MigrateError as error:
+            return "; ".join(filter(None, (error.message, error.seen and f"seen: {error.seen}")))
+        return ""
+
+    def preview(self, command: Command) -> str:
+        """Return what a command would do: the script, the difference of every file, the records, rsync's counts."""
+        match command:
+            case Shell():
+                return f"on the {command.host} host:\n{_indented(command.script)}"
+            case Upload():
+                return self._upload(command)
+            case Rsync():
+                return self._rsync(command)
+            case DnsUpdate():
+                return self._updater.words(command)
+            case SendProbe():
+                return (
+                    f"an SMTP dialogue with {command.address} port 25: from <{command.sender}> to "
+                    f"<{command.recipient}>, which must be {command.expect}"
+                )
+            case Note():
+                return "a note in the journal"
+
+    def _upload(self, command: Upload) -> str:
+        parts = [f"on the {command.host} host:"]
+        parts += [_difference(edit) for edit in command.files]
+        if command.then:
+            parts.append(f"then, and where it fails everything is put back:\n{_indented(command.then)}")
+        return "\n".join(parts)
+
+    def _rsync(self, command: Rsync) -> str:
+        tree = self._plan.sync[command.tree]
+        words = f"rsync of {tree.source} on the old host to {tree.target} on the new one"
+        words += ", deletions included" if command.delete else ""
+        try:
+            counts = self._copies.counts(command.tree, checksum=command.checksum, delete=command.delete)
+        except MigrateError as error:
+            return f"{words}: rsync cannot tell yet how much ({error.seen or error.message})"
+        return f"{words}: {counts}"
+
+
+def _difference(edit: FileEdit) -> str:
+    before, after = _lines(edit.before), _lines(edit.after)
+    if before is None or after is None:
+        return f"{edit.path}: {_size(edit.before)} becomes {_size(edit.after)}"
+    old_name = "/dev/null" if edit.before is None else edit.path
+    new_name = "/dev/null" if edit.after is None else edit.path
+    found = "\n".join(difflib.unified_diff(before, after, old_name, new_name, lineterm=""))
+    return found or f"{edit.path}: {'as it is' if edit.check else 'put back'}"
+
+
+def _lines(content: bytes | None) -> list[str] | None:
+    """Return the lines of a text file, none for an absent one, and None for what is no text."""
+    if content is None:
+        return []
+    if b"\0" in content:
+        return None
+    return content.decode("utf-8", "backslashreplace").splitlines()
+
+
+def _size(content: bytes | None) -> str:
+    return "no file" if content is None else f"{len(content)} bytes"
+
+
+def _indented(script: str) -> str:
+    return "\n".join(f"    {line}" for line in script.strip().splitlines())

@@ -1,0 +1,197 @@
+"""LiveExecutor: performs commands."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from migrator.change import Command, DnsUpdate, Note, Rsync, SendProbe, Shell, Upload
+from migrator.errors import CommandFailed, SmtpError
+from migrator.event import Event, Kind
+from migrator.executor.copies import ReachableHost
+from migrator.executor.updates import DnsUpdater
+from migrator.hosts.base import Output
+from migrator.hosts.script import BUSY
+from migrator.hosts.upload import CHANGED, upload_script
+from migrator.mailstore import rsync
+from migrator.mailstore.progress import parse_progress, parse_statistics
+from migrator.net.smtp import Conversation, converse, smoke_message
+from migrator.plan import Plan
+
+RSYNC_TIMEOUT = 7 * 86400.0
+"""The longest a pass may take, in seconds; rsync itself gives up when nothing moves."""
+
+_PROGRESS_EVERY = 0.5  # seconds
+
+
+class LiveExecutor:
+    """Performs commands on the hosts "old" and "new", and from the operator's machine.
+
+    Given the plan, both hosts, and what is told messages and progress. `now` is for tests.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        hosts: Mapping[str, ReachableHost],
+        *,
+        notify: Callable[[Event], None],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._plan = plan
+        self._hosts = hosts
+        self._notify = notify
+        self._now = now
+        self._updater = DnsUpdater(plan)
+
+    def execute(self, command: Command) -> bool:
+        """Perform a command and return True. Raises MigrateError where it fails."""
+        match command:
+            case Shell():
+                self._shell(command)
+            case Upload():
+                self._upload(command)
+            case Rsync():
+                self._rsync(command)
+            case DnsUpdate():
+                self._updater.perform(command)
+            case SendProbe():
+                self._probe(command)
+            case Note():
+                pass
+        return True
+
+    def check(self, probe: Callable[[], None]) -> str:
+        """Run a probe and return "". What it raises goes through."""
+        probe()
+        return ""
+
+    def _shell(self, command: Shell) -> None:
+        output = self._hosts[command.host].perform(command.script, timeout=command.timeout)
+        if output.status != 0:
+            raise _failed("a change failed", command.host, output)
+
+    def _upload(self, command: Upload) -> None:
+        output = self._hosts[command.host].perform(upload_script(command), timeout=command.timeout)
+        paths = ", ".join(edit.path for edit in command.files)
+        if output.status == CHANGED:
+            raise CommandFailed(
+                "a file is not as it was when it was read, so nothing was written",
+                status=output.status,
+                host=command.host,
+                expected=f"{paths} as they were read",
+                seen=_last_words(output),
+                advice="see who else edits it; then run the same command again: it reads the file anew",
+            )
+        if output.status != 0:
+            raise _failed(f"changing {paths} failed", command.host, output)
+
+    def _rsync(self, command: Rsync) -> None:
+        tree = self._plan.sync[command.tree]
+        script = rsync.pull_script(
+            rsync.pass_words(tree, delete=command.delete, checksum=command.checksum),
+            index=command.tree,
+            tree=tree,
+            name=self._plan.name,
+            endpoint=self._hosts["old"].endpoint(),
+        )
+        output = self._hosts["new"].perform(
+            script, timeout=RSYNC_TIMEOUT, on_line=_ProgressReader(self._tell, tree.source)
+        )
+        if not rsync.passed(output.status, final=command.delete):
+            raise CommandFailed(
+                f"rsync of {tree.source} failed",
+                status=output.status,
+                host="new",
+                expected="exit status 0",
+                seen=f"exit status {output.status}: {_last_words(output)}",
+                advice=rsync.advice(output.status),
+            )
+        done = parse_statistics(output.stdout)
+        self._tell(
+            Kind.MESSAGE,
+            "new",
+            f"{tree.source}: {done.copied} of {done.files} files copied, {done.size} bytes; {done.deleted} deleted",
+            {"files": done.files, "copied": done.copied, "deleted": done.deleted, "bytes": done.size},
+        )
+
+    def _probe(self, command: SendProbe) -> None:
+        wanted = command.expect == "accepted"
+        message = (
+            smoke_message(command.token, command.sender, command.recipient, self._now()) if wanted else None
+        )
+        held = converse(
+            command.address,
+            helo=f"migrate.{self._plan.domains[0]}",
+            sender=command.sender,
+            recipients=[command.recipient],
+            message=message,
+        )
+        self._tell(Kind.MESSAGE, "operator", held.text, {"address": command.address, "token": command.token})
+        held.require()
+        reply = held.deciding
+        refused = not held.accepted and reply is not None and 500 <= reply.code < 600
+        if held.accepted != wanted or not (wanted or refused):
+            raise _unexpected(command, held)
+
+    def _tell(self, kind: Kind, host: str, text: str, data: dict[str, Any]) -> None:
+        self._notify(Event(kind, self._now(), host=host, text=text, data=data))
+
+
+class _ProgressReader:
+    """Turns rsync's progress lines into events, not more often than anybody can read."""
+
+    def __init__(self, tell: Callable[[Kind, str, str, dict[str, Any]], None], source: str) -> None:
+        self._tell = tell
+        self._source = source
+        self._next = 0.0
+
+    def __call__(self, line: str) -> None:
+        progress = parse_progress(line)
+        if progress is None or time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + _PROGRESS_EVERY
+        text = f"{self._source}: {progress.size} bytes, {progress.percent} %, {progress.rate / 1e6:.1f} MB/s"
+        data = {
+            **{"bytes": progress.size, "percent": progress.percent},
+            **{"rate": progress.rate, "remaining": progress.remaining},
+        }
+        self._tell(Kind.PROGRESS, "new", text, data)
+
+
+def _last_words(output: Output) -> str:
+    said = output.stderr.strip() or output.stdout.strip()
+    return said[-800:] or f"exit status {output.status}, and no word"
+
+
+def _failed(message: str, host: str, output: Output) -> CommandFailed:
+    if output.status == BUSY and "another script of this migration" in output.stderr:
+        advice = "wait until it has ended (ps on that host shows it), and run the same command again"
+    else:
+        advice = "see to what it says, and run the same command again: it goes on from there"
+    return CommandFailed(
+        message,
+        status=output.status,
+        host=host,
+        expected="exit status 0",
+        seen=f"exit status {output.status}: {_last_words(output)}",
+        advice=advice,
+    )
+
+
+def _unexpected(command: SendProbe, held: Conversation) -> SmtpError:
+    if command.expect == "accepted":
+        expected = f"a message to {command.recipient} is taken with 250"
+        advice = "see what the log of that host says about this recipient, and run the same command again"
+    else:
+        expected = f"{command.recipient} is refused for good (5xx)"
+        advice = "an open relay is found and abused within hours: see class R and the access map of that host"
+    return SmtpError(
+        f"port 25 of {command.address} did not answer as it should",
+        host="operator",
+        expected=expected,
+        seen=held.text,
+        advice=advice,
+    )
