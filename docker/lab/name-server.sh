@@ -20,7 +20,7 @@ write_zones() {
         start_zone
         printf 'ns1 A %s.53\nns2 A %s.54\n' "$LAB_NET" "$LAB_NET"
         printf '@ MX 10 mail\n@ TXT "v=spf1 mx ip4:%s.10 -all"\n' "$LAB_NET"
-        printf 'mail A %s.10\nwebmail A %s.10\nwebmail2 A %s.20\n' "$LAB_NET" "$LAB_NET" "$LAB_NET"
+        printf 'mail 20 A %s.10\nwebmail A %s.10\nwebmail2 A %s.20\n' "$LAB_NET" "$LAB_NET" "$LAB_NET"
     } >"$zones/example.test.zone"
     { start_zone && printf '@ MX 10 mail.example.test.\n'; } >"$zones/example2.test.zone"
     { start_zone && printf '@ A %s.1\nsenders A %s.1\n@ MX 10 mx\nmx A %s.30\n' "$LAB_NET" "$LAB_NET" "$LAB_NET"; } \

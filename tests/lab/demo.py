@@ -41,7 +41,7 @@ def move(lab: Lab, stage: Scene) -> int:
         return code
     stage.readers.stop()
     title("The migration")
-    return migrate(lab, "--yes")
+    return migrate(lab, "--yes", "--wait")
 
 
 def move_by_hand(lab: Lab, stage: Scene) -> int:

@@ -23,7 +23,7 @@ identity_file = "{folder}operator"
 known_hosts = "{folder}known_hosts"{sudo}
 
 [dns]
-ttl = "15m"
+ttl = "5s"
 lead = "{lead}"
 nameservers = ["{place.dns}"]
 resolvers = ["{place.dns}"]

@@ -61,7 +61,9 @@ def test_a_client_cannot_look_like_a_listener() -> None:
 
 def test_a_process_has_its_parent_start_and_user() -> None:
     output = f"0\0{STAT}\0sendmail: MTA: accepting connections      \0\0"
-    assert processes.parse(output) == (Process(4242, 1, 4242, 987654, 0, "sendmail: MTA: accepting connections"),)
+    assert processes.parse(output) == (
+        Process(4242, 1, 4242, 987654, 0, "sendmail: MTA: accepting connections"),
+    )
     assert processes.parse(output)[0].activity is Activity.LISTENER
 
 
