@@ -1,0 +1,64 @@
+"""What listens is told by the start of a title, which no client can write."""
+
+import subprocess
+
+import pytest
+
+from migrator.hosts import daemon
+from tests.fakes import make_facts
+from tests.hosts.shell import each_shell, run
+
+TITLES = {
+    "sendmail: accepting connections": "listener",
+    "sendmail: MTA: accepting connections           ": "listener",
+    "sendmail: MTA: rejecting connections on daemon MTA-v4: load average: 20": "listener",
+    "sendmail: MTA: rejecting new messages: min free: 100": "listener",
+    "sendmail: Queue runner@00:10:00 for /var/spool/mqueue": "runner",
+    "sendmail: MTA: Queue runner@00:10:00 for /var/spool/mqueue": "runner",
+    "sendmail: MTA: server mx.example.net [192.0.2.1] cmd read": "idle",
+    "sendmail: MTA: server mx.example.net [192.0.2.1] startup  ": "idle",
+    "sendmail: MTA: 4ATxyz mx.example.net [192.0.2.1]: DATA": "other",
+    "sendmail: MTA: 4ATxyz mx.example.net [192.0.2.1]: accepting connections": "other",
+    "sendmail: 4ATxyz [192.0.2.1]: MAIL accepting connections": "other",
+    "sendmail: ./4ATxyz from queue": "other",
+    "/usr/sbin/sendmail -bd -q10m": "other",
+}
+
+
+@each_shell
+@pytest.mark.parametrize(("title", "kind"), TITLES.items())
+def test_titles_are_told_apart(shell: str, title: str, kind: str) -> None:
+    assert run(shell, f"{daemon._FUNCTIONS}kind_of '{title}'\n").stdout == f"{kind}\n"
+
+
+@each_shell
+def test_the_process_list_is_read_without_a_complaint(shell: str) -> None:
+    result = run(shell, f"set -u\n{daemon._FUNCTIONS}mta; listening; sockets >/dev/null\n")
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@each_shell
+@pytest.mark.parametrize(
+    "script",
+    [daemon.start, daemon.stop, daemon.restart, daemon.reload_and_prove],
+    ids=lambda each: each.__name__,
+)
+@pytest.mark.parametrize(
+    "facts",
+    [
+        make_facts(init="systemd", programs=frozenset({"systemctl"})),
+        make_facts(init="other", programs=frozenset({"service"})),
+        make_facts(init="other", programs=frozenset()),
+    ],
+    ids=["systemd", "service", "init.d"],
+)
+def test_every_script_is_valid_and_can_stand_in_the_middle(shell: str, script: object, facts: object) -> None:
+    assert callable(script)
+    text = f"set -e\n{script(facts)}echo after\n"
+    checked = subprocess.run([shell, "-n"], input=text, text=True, capture_output=True, check=False)
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_the_service_is_started_by_the_way_of_its_init_system() -> None:
+    assert "systemctl start sendmail" in daemon.start(make_facts(programs=frozenset({"systemctl"})))
+    assert "service sendmail start" in daemon.start(make_facts(init="other", programs=frozenset({"service"})))
