@@ -10,8 +10,8 @@ from migrator.change import HostName
 from migrator.errors import DnsError, MigrateError
 from migrator.net.exchangers import exchangers
 from migrator.steps.base import Context
-from migrator.steps.finding import Both, Finding, Level, Look
 from migrator.steps.rules import HOST_RULES, PLAN_RULES
+from migrator.steps.rules.finding import Both, Finding, Level, Look
 
 __all__ = ["Finding", "Level", "check"]
 

@@ -36,9 +36,7 @@ class Kind(StrEnum):
     MESSAGE = "message"
 
 
-TRANSIENT = frozenset(
-    {Kind.STEP_SKIPPED, Kind.CHANGE_PREVIEW, Kind.CHECK_OPEN, Kind.PROGRESS, Kind.MESSAGE}
-)
+TRANSIENT = frozenset({Kind.STEP_SKIPPED, Kind.CHANGE_PREVIEW, Kind.CHECK_OPEN, Kind.PROGRESS, Kind.MESSAGE})
 
 
 @dataclass(frozen=True, slots=True)

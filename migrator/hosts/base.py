@@ -42,9 +42,7 @@ class Reader(Protocol):
 class Host(Reader, Protocol):
     """A mail host as the executor sees it."""
 
-    def perform(
-        self, script: str, *, timeout: float, on_line: Callable[[str], None] | None = None
-    ) -> Output:
+    def perform(self, script: str, *, timeout: float, on_line: Callable[[str], None] | None = None) -> Output:
         """Run a script on the host, whole even when the connection breaks, alone among this plan's scripts there.
 
         Given the longest it may take in seconds, and what receives each line of output as it comes. Return what it

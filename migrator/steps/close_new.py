@@ -8,8 +8,8 @@ from migrator.change import Change, Shell
 from migrator.errors import VerifyFailed
 from migrator.hosts import daemon
 from migrator.net.firewall import CLOSED, PortState
-from migrator.steps import daemons, port
 from migrator.steps.base import Context, Phase, Step
+from migrator.steps.common import daemons, port
 
 
 class CloseNew(Step):

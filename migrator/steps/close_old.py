@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from migrator.change import Change, Shell
 from migrator.net.firewall import CLOSED, PortState
-from migrator.steps import port
 from migrator.steps.base import Context, Phase, Step
+from migrator.steps.common import port
 
 
 class CloseOld(Step):

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from migrator.change import Change, Shell, Undo
 from migrator.errors import VerifyFailed
 from migrator.sendmail.processes import Process
-from migrator.steps import daemons, waiting
 from migrator.steps.base import Context, Phase, Step
+from migrator.steps.common import daemons, waiting
 
 PATIENCE = 30
 """Seconds in which sessions may end by themselves before idle ones are ended (RFC 5321 4.5.3.2 lets a client idle

@@ -8,7 +8,7 @@ from migrator.change import Change
 from migrator.errors import VerifyFailed
 from migrator.sendmail import maps, mc, routes
 from migrator.steps.base import Context, Phase, Step
-from migrator.steps.configure import ACCESS, MC, Sources, change, read
+from migrator.steps.common.configure import ACCESS, MC, Sources, change, read
 
 
 class ExemptOld(Step):

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from migrator.change import Change
 from migrator.errors import StartOver
 from migrator.net.firewall import CLOSED, PortState
-from migrator.steps import daemons, port
 from migrator.steps.base import Context, Phase, Step
-from migrator.steps.passes import expect_equal, one_pass
+from migrator.steps.common import daemons, port
+from migrator.steps.common.passes import expect_equal, one_pass
 
 
 class FinalCopy(Step):

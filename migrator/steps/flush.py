@@ -9,8 +9,8 @@ from migrator.change import Change, Note, Shell, Undo
 from migrator.errors import VerifyFailed
 from migrator.sendmail.cf import parse as parse_cf
 from migrator.sendmail.queue import QueuedMessage
-from migrator.steps import waiting
 from migrator.steps.base import Context, Phase, Step
+from migrator.steps.common import waiting
 
 LONGEST = 600
 """Seconds given to the messages that waited; each run of the queue tries all of them."""

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from migrator.change import Change, DnsUpdate, Note, Undo
 from migrator.errors import NotReady, VerifyFailed
-from migrator.steps import zone
 from migrator.steps.base import Context, Phase, Step
+from migrator.steps.common import zone
 
 
 class LowerTtl(Step):

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from migrator.change import AddressSet, Change, DnsUpdate
 from migrator.errors import NotReady
-from migrator.steps import zone
 from migrator.steps.base import Context, Phase, Step
+from migrator.steps.common import zone
 
 
 class MoveDns(Step):

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from migrator.change import Change, Shell, Undo
 from migrator.hosts import daemon
 from migrator.net.firewall import OPEN, PortState
-from migrator.steps import port
 from migrator.steps.base import Context, Phase, Step
+from migrator.steps.common import port
 
 
 class OpenNew(Step):

@@ -8,8 +8,8 @@ from migrator.change import Change, Shell, Undo
 from migrator.errors import VerifyFailed
 from migrator.hosts import daemon
 from migrator.net.firewall import CLOSED, PortState, checked_addresses
-from migrator.steps import daemons, port
 from migrator.steps.base import Context, Phase, Step
+from migrator.steps.common import daemons, port
 
 
 class OpenToOld(Step):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from migrator.change import Change
 from migrator.errors import VerifyFailed
 from migrator.steps.base import Context, Phase, Step
-from migrator.steps.passes import one_pass
+from migrator.steps.common.passes import one_pass
 
 
 class Presync(Step):

@@ -10,9 +10,9 @@ from migrator.errors import Refused, SmtpError, VerifyFailed
 from migrator.net.firewall import OPEN, PortState
 from migrator.sendmail import class_file, maps, mc, routes
 from migrator.sendmail.verification import Verdict
-from migrator.steps import ask, daemons, port
 from migrator.steps.base import Context, Phase, Step
-from migrator.steps.configure import ACCESS, MAILERTABLE, MC, Sources, change, read
+from migrator.steps.common import ask, daemons, port
+from migrator.steps.common.configure import ACCESS, MAILERTABLE, MC, Sources, change, read
 
 PROBE = "migrate-no-such-user"
 """A local part that no host knows: a daemon that delivers locally refuses it, one that relays takes it."""

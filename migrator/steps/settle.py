@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from migrator.change import Change
 from migrator.steps.base import Context, Phase, Step
+from migrator.steps.common.passes import expect_equal, one_pass
 from migrator.steps.drain import drain, expect_drained
 from migrator.steps.final_copy import expect_closed
-from migrator.steps.passes import expect_equal, one_pass
 
 
 class Settle(Step):

@@ -107,8 +107,11 @@ def _expect_route(context: Context, host: str, path: str) -> None:
         raise VerifyFailed(
             f"the message for the {host} host did not take the way it should",
             host="new",
-            expected="two Received lines, the upper one from the old host" if host == "old" else "one Received line",
-            seen="; ".join(f"from {hop.name or hop.helo} [{hop.address}] by {hop.by}" for hop in hops) or "none",
+            expected="two Received lines, the upper one from the old host"
+            if host == "old"
+            else "one Received line",
+            seen="; ".join(f"from {hop.name or hop.helo} [{hop.address}] by {hop.by}" for hop in hops)
+            or "none",
             advice="see the dialogue above, and what stands between this machine and port 25 of the hosts",
         )
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from migrator.change import Change, Note, Undo
 from migrator.errors import NotReady
 from migrator.net.resolver import Answer
-from migrator.steps import zone
 from migrator.steps.base import Context, Phase, Step
+from migrator.steps.common import zone
 
 
 class VerifyDns(Step):

@@ -8,7 +8,7 @@ from typing import Any
 
 from migrator.change import AddressSet
 from migrator.plan import DnsPlan
-from migrator.steps.finding import Both, Finding, look_at_both
+from migrator.steps.rules.finding import Both, Finding, look_at_both
 from tests.fakes import NOON, FakeNames, World, make_facts, make_plan
 
 MARK = "====migrate===="

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from migrator.errors import CommandFailed
 from migrator.sendmail import testmode
 from migrator.sendmail.text_error import TextError
-from migrator.steps import tree_scripts
-from migrator.steps.finding import Both, Finding, Look, some
+from migrator.steps.rules import tree_scripts
+from migrator.steps.rules.finding import Both, Finding, Look, some
 
 _LOCAL_CLASSES = ("w", "VirtHost")  # VirtHost: what VIRTUSER_DOMAIN names, taken through virtusertable alone
 _KILO = 1024

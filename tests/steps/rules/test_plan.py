@@ -12,7 +12,7 @@ from migrator.change import AddressSet
 from migrator.net.nameserver import Server
 from migrator.net.question import Answer, Outcome
 from migrator.plan import CutoverPlan, DnsPlan, HostPlan, LexiconPlan, Rfc2136Plan, Window
-from migrator.steps import plan_rules
+from migrator.steps.rules import plan
 from tests.fakes import NOON, FakeNames, World
 from tests.steps.sound import brief, sound_world
 
@@ -37,7 +37,7 @@ def world_with(*also: Answer) -> World:
 
 
 def records(world: World, **context: object) -> list[str]:
-    return brief(list(plan_rules.records(world.context(**context))))
+    return brief(list(plan.records(world.context(**context))))
 
 
 def test_records_as_the_plan_has_them_pass() -> None:
@@ -49,7 +49,7 @@ def test_records_as_the_plan_has_them_pass() -> None:
 
 
 def test_a_server_that_does_not_answer_fails() -> None:
-    found = list(plan_rules.records(world_with(replace(OTHER, error="no reply")).context()))
+    found = list(plan.records(world_with(replace(OTHER, error="no reply")).context()))
     assert brief(found)[0] == "fail name-servers operator"
     assert "no reply" in found[0].text
 
@@ -83,7 +83,7 @@ def test_no_server_at_all_fails() -> None:
 def test_an_address_that_the_plan_does_not_know_is_a_warning() -> None:
     world = sound_world()
     world.names.update([AddressSet("A", ("198.51.100.10", "198.51.100.77"), 60)])
-    found = next(one for one in plan_rules.records(world.context()) if one.name == "addresses")
+    found = next(one for one in plan.records(world.context()) if one.name == "addresses")
     assert found.level == "warn"
     assert found.advice.endswith("198.51.100.77")
 
@@ -108,7 +108,7 @@ def test_an_aaaa_record_that_would_go_away_is_a_warning() -> None:
 @pytest.mark.parametrize(("update", "word"), [("manual", "at the provider"), ("rfc2136", "lower-ttl")])
 def test_a_high_ttl_is_told_with_who_lowers_it(update: str, word: str) -> None:
     world = sound_world(dns=DnsPlan(ttl=timedelta(minutes=15), update=update))  # type: ignore[arg-type]
-    (found,) = [one for one in plan_rules.records(world.context()) if one.name == "ttl"]
+    (found,) = [one for one in plan.records(world.context()) if one.name == "ttl"]
     assert found.level == "warn"
     assert "3600 s" in found.text
     assert word in found.advice
@@ -121,16 +121,16 @@ def test_a_high_ttl_is_told_with_who_lowers_it(update: str, word: str) -> None:
 def test_a_window_has_to_lie_ahead_beyond_the_lead(begins: timedelta, level: str) -> None:
     window = Window(NOON + begins, timedelta(hours=4))
     world = sound_world(cutover=CutoverPlan(window=window))
-    (found,) = plan_rules.window(world.context())
+    (found,) = plan.window(world.context())
     assert (found.name, found.level) == ("window", level)
 
 
 def test_no_window_is_nothing_to_tell() -> None:
-    assert list(plan_rules.window(sound_world().context())) == []
+    assert list(plan.window(sound_world().context())) == []
 
 
 def update_finding(dns: DnsPlan) -> str:
-    (found,) = plan_rules.update(sound_world(dns=dns).context())
+    (found,) = plan.update(sound_world(dns=dns).context())
     return f"{found.level}: {found.text}"
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from migrator.hosts.base import Output
 from migrator.plan import CutoverPlan
-from migrator.steps import host_rules
+from migrator.steps.rules import host
 from tests.fakes import NOON, make_facts
 from tests.steps.sound import CF, both, brief, sound_world
 
@@ -16,7 +16,7 @@ PROGRAMS = make_facts().programs
 
 
 def test_the_system_of_each_host_is_told() -> None:
-    old, new = host_rules.system(both(sound_world()))
+    old, new = host.system(both(sound_world()))
     assert old.text == "Debian GNU/Linux 12 (bookworm), Sendmail 8.17.1.9, init systemd"
     assert brief([old, new]) == ["pass system old", "pass system new"]
 
@@ -25,7 +25,7 @@ def test_a_host_without_sendmail_fails() -> None:
     world = sound_world()
     world.facts["new"] = make_facts(sendmail_version="", family="redhat")
 
-    _, new = host_rules.system(both(world))
+    _, new = host.system(both(world))
 
     assert brief([new]) == ["fail system new"]
     assert "yum install sendmail" in new.advice
@@ -36,7 +36,7 @@ def test_configuration_needs_both_files_of_sendmail() -> None:
     del world.old.files["/etc/mail/sendmail.mc"]
     world.facts["new"] = make_facts(cf="")
 
-    assert brief(list(host_rules.configuration(both(world)))) == [
+    assert brief(list(host.configuration(both(world)))) == [
         "fail configuration old",
         "fail configuration new",
     ]
@@ -56,7 +56,7 @@ def test_a_new_host_that_listens_to_itself_alone_fails(options: str, level: str)
     world = sound_world()
     world.facts["new"] = make_facts(cf=f"V10/Berkeley\n{options}")
 
-    _, new = host_rules.configuration(both(world))
+    _, new = host.configuration(both(world))
 
     assert new.level == level
 
@@ -66,7 +66,7 @@ def test_missing_programs_fail_with_the_packages_that_bring_them() -> None:
     world.facts["old"] = make_facts(programs=PROGRAMS - {"rsync", "flock"})
     world.facts["new"] = make_facts(programs=PROGRAMS - {"ssh", "makemap"}, family="redhat")
 
-    old, new = host_rules.programs(both(world))
+    old, new = host.programs(both(world))
 
     assert brief([old, new]) == ["fail programs old", "fail programs new"]
     assert "apt-get install rsync util-linux" in old.advice
@@ -76,22 +76,22 @@ def test_missing_programs_fail_with_the_packages_that_bring_them() -> None:
 def test_make_alone_can_be_done_without() -> None:
     world = sound_world()
     world.facts["old"] = make_facts(programs=PROGRAMS - {"make"})
-    assert brief(list(host_rules.programs(both(world)))) == ["warn programs old", "pass programs new"]
+    assert brief(list(host.programs(both(world)))) == ["warn programs old", "pass programs new"]
 
 
 def test_a_timer_needs_setsid_where_systemd_does_not_run() -> None:
     world = sound_world()
     world.facts["new"] = make_facts(init="other")
-    assert "setsid" in list(host_rules.programs(both(world)))[1].text
+    assert "setsid" in list(host.programs(both(world)))[1].text
 
 
 def test_a_firewall_tool_is_needed_where_a_port_is_closed() -> None:
     world = sound_world()
     world.facts["old"] = world.facts["new"] = make_facts(firewall="")
-    assert brief(list(host_rules.firewall(both(world)))) == ["fail firewall new"]
+    assert brief(list(host.firewall(both(world)))) == ["fail firewall new"]
 
     world.plan = replace(world.plan, cutover=CutoverPlan(strategy="firewall"))
-    assert brief(list(host_rules.firewall(both(world)))) == ["fail firewall old", "fail firewall new"]
+    assert brief(list(host.firewall(both(world)))) == ["fail firewall old", "fail firewall new"]
 
 
 def test_a_clock_that_differs_is_worth_a_warning() -> None:
@@ -99,7 +99,7 @@ def test_a_clock_that_differs_is_worth_a_warning() -> None:
     world.old.on("^date", f"{int(NOON.timestamp()) - 300}\n")
     world.new.on("^date", Output(1, "", "no such program"))
 
-    old, new = host_rules.clock(both(world))
+    old, new = host.clock(both(world))
 
     assert brief([old, new]) == ["warn clock old", "warn clock new"]
     assert "300 s behind" in old.text
@@ -112,17 +112,17 @@ def test_a_key_of_an_earlier_run_is_found_by_its_mark() -> None:
         b"ssh-ed25519 AAAA migrate:example-mail\r\n"
     )
 
-    (found,) = host_rules.left_keys(both(world))
+    (found,) = host.left_keys(both(world))
     assert brief([found]) == ["warn left-keys old"]
     assert "example-mail, last-year" in found.text
 
-    (found,) = host_rules.left_keys(both(world, memory={"key": "made"}))
+    (found,) = host.left_keys(both(world, memory={"key": "made"}))
     assert "example-mail" not in found.text
 
 
 def test_sound_hosts_pass_every_rule() -> None:
     world = sound_world()
     assert CF in world.facts["new"].cf
-    rules = (host_rules.system, host_rules.configuration, host_rules.programs, host_rules.firewall)
-    for rule in (*rules, host_rules.clock, host_rules.left_keys):
+    rules = (host.system, host.configuration, host.programs, host.firewall)
+    for rule in (*rules, host.clock, host.left_keys):
         assert {finding.level for finding in rule(both(world))} == {"pass"}

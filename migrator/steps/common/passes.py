@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from migrator.change import Change, Rsync, Shell, Undo
 from migrator.errors import CommandFailed, Refused, VerifyFailed
 from migrator.steps.base import Context
-from migrator.steps.port import prepared, state_folder
+from migrator.steps.common.port import prepared, state_folder
 
 OVERWRITE = "overwrite-new"
 """The word of --force that lets a copy overwrite mail which came in on the new host by itself."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from migrator.hosts.facts import HostFacts
 from migrator.sendmail.cf import DaemonPort
 from migrator.sendmail.cf import parse as parse_cf
-from migrator.steps.finding import Both, Finding, Look, some
+from migrator.steps.rules.finding import Both, Finding, Look, some
 
 _MC = "/etc/mail/sendmail.mc"
 _NEEDED = {

@@ -8,7 +8,7 @@ from migrator.errors import CommandFailed
 from migrator.hosts.base import Output
 from migrator.hosts.facts import Account
 from migrator.plan import SyncTree
-from migrator.steps import mail_rules
+from migrator.steps.rules import mail
 from tests.fakes import make_facts
 from tests.steps.sound import CF, MARK, both, brief, local, sound_world
 
@@ -18,7 +18,7 @@ ACCOUNTS = make_facts().accounts
 def test_a_domain_that_the_new_host_would_not_take_fails() -> None:
     world = sound_world(domains=("example.test", "example2.test"))
 
-    new, old = mail_rules.domains(both(world))
+    new, old = mail.domains(both(world))
 
     assert brief([new, old]) == ["fail domains new", "warn domains old"]
     assert "example2.test" in new.text
@@ -28,20 +28,20 @@ def test_a_domain_that_the_new_host_would_not_take_fails() -> None:
 def test_a_domain_of_virtusertable_alone_is_local_too() -> None:
     world = sound_world()
     world.new.on("^sendmail -bt", f"{MARK}\nlocalhost\n{MARK}\nexample.test\n{MARK}\n")
-    assert brief(list(mail_rules.domains(both(world)))) == ["pass domains new"]
+    assert brief(list(mail.domains(both(world)))) == ["pass domains new"]
 
 
 def test_a_relaying_old_host_is_right_once_the_run_is_under_way() -> None:
     world = sound_world()
     world.old.on("^sendmail -bt", local("localhost"))
-    assert brief(list(mail_rules.domains(both(world, memory={"a": "b"})))) == ["pass domains new"]
+    assert brief(list(mail.domains(both(world, memory={"a": "b"})))) == ["pass domains new"]
 
 
 def test_sendmail_that_does_not_answer_is_an_error_and_no_failure_of_a_domain() -> None:
     world = sound_world()
     world.new.on("^sendmail -bt", Output(78, "", "No local mailer defined"))
     with pytest.raises(CommandFailed) as raised:
-        list(mail_rules.domains(both(world)))
+        list(mail.domains(both(world)))
     assert raised.value.seen == "No local mailer defined"
     assert raised.value.host == "new"
 
@@ -53,7 +53,7 @@ def test_every_owner_of_mail_needs_an_account_on_the_new_host() -> None:
     world.facts["old"] = make_facts(accounts={**ACCOUNTS, **alice, **bob}, spool=("alice", ".alice.lock"))
     world.old.on("find .*%U", "1003\n4711\n")
 
-    (found,) = mail_rules.accounts(both(world))
+    (found,) = mail.accounts(both(world))
 
     assert brief([found]) == ["fail accounts new"]
     assert "alice, bob" in found.text
@@ -64,7 +64,7 @@ def test_a_user_number_that_differs_is_worth_a_warning() -> None:
     moved = {**ACCOUNTS, "user01": Account("user01", 2001, 2001, "/home/user01", "/bin/sh")}
     world.facts["new"] = make_facts(accounts=moved)
 
-    passed, warned = mail_rules.accounts(both(world))
+    passed, warned = mail.accounts(both(world))
 
     assert brief([passed, warned]) == ["pass accounts new", "warn user-numbers new"]
     assert "user01 (1001 there, 2001 here)" in warned.text
@@ -75,7 +75,7 @@ def test_a_mailbox_of_nobody_and_mail_on_the_new_host_are_told() -> None:
     world.facts["old"] = make_facts(cf=CF, spool=("root", "gone", "root.lock", ".root.cache", "BOGUS.root.x"))
     world.new.on("-size", "/var/spool/mail/root\0/var/spool/mail/odd\nname\0")
 
-    old, new = mail_rules.mailboxes(both(world))
+    old, new = mail.mailboxes(both(world))
 
     assert brief([old, new]) == ["warn mailboxes old", "warn mailboxes new"]
     assert old.text.endswith(": gone")
@@ -85,7 +85,7 @@ def test_a_mailbox_of_nobody_and_mail_on_the_new_host_are_told() -> None:
 def test_mail_that_the_run_has_brought_is_nothing_to_warn_of() -> None:
     world = sound_world()
     world.new.on("-size", "/var/spool/mail/root\0")
-    assert list(mail_rules.mailboxes(both(world, memory={"presync": "done"}))) == []
+    assert list(mail.mailboxes(both(world, memory={"presync": "done"}))) == []
 
 
 def test_room_is_counted_by_file_system_less_what_is_there() -> None:
@@ -95,7 +95,7 @@ def test_room_is_counted_by_file_system_less_what_is_there() -> None:
     rooms = ["size 200\n/dev/sda1 9 9 999 1% /srv", "size 0\n/dev/sda1 9 9 999 1% /srv"]
     world.new.on("df -Pk", "\n".join([*rooms, "size 0\n//nas/a b 9 9 5400 - /data x"]))
 
-    srv, data = mail_rules.space(both(world))
+    srv, data = mail.space(both(world))
 
     assert brief([srv, data]) == ["fail space new", "warn space new"]
     assert srv.text == "/srv has 999 kB left, and 1000 kB are to come"
@@ -105,17 +105,17 @@ def test_room_is_counted_by_file_system_less_what_is_there() -> None:
 def test_a_tree_that_is_not_there_fails() -> None:
     world = sound_world()
     world.old.on("du -skH", "absent\n")
-    assert brief(list(mail_rules.space(both(world)))) == ["fail trees old", "pass space new"]
+    assert brief(list(mail.space(both(world)))) == ["fail trees old", "pass space new"]
 
 
 def test_sizes_that_cannot_be_had_are_a_warning() -> None:
     world = sound_world()
     world.old.on("du -skH", "\n")
-    assert brief(list(mail_rules.space(both(world)))) == ["warn space new"]
+    assert brief(list(mail.space(both(world)))) == ["warn space new"]
 
 
 def test_sound_hosts_pass_every_rule() -> None:
     world = sound_world()
-    for rule in (mail_rules.domains, mail_rules.accounts, mail_rules.mailboxes, mail_rules.space):
+    for rule in (mail.domains, mail.accounts, mail.mailboxes, mail.space):
         assert {finding.level for finding in rule(both(world))} == {"pass"}
     assert [text for text in world.new.unanswered if "-size" not in text] == []

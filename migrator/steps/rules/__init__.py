@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from migrator.steps import host_rules, mail_rules, plan_rules
 from migrator.steps.base import Context
-from migrator.steps.finding import Both, Finding, Level, look_at_both
+from migrator.steps.rules import host, mail, plan
+from migrator.steps.rules.finding import Both, Finding, Level, look_at_both
 
 __all__ = ["HOST_RULES", "PLAN_RULES", "RULES", "Finding", "Level", "hosts"]
 
 HOST_RULES: tuple[Callable[[Both], Iterator[Finding]], ...] = (
-    host_rules.system,
-    host_rules.configuration,
-    host_rules.programs,
-    host_rules.firewall,
-    host_rules.clock,
-    host_rules.left_keys,
-    mail_rules.domains,
-    mail_rules.accounts,
-    mail_rules.mailboxes,
-    mail_rules.space,
+    host.system,
+    host.configuration,
+    host.programs,
+    host.firewall,
+    host.clock,
+    host.left_keys,
+    mail.domains,
+    mail.accounts,
+    mail.mailboxes,
+    mail.space,
 )
 """What both hosts have to be looked at for."""
 
 PLAN_RULES: tuple[Callable[[Context], Iterator[Finding]], ...] = (
-    plan_rules.records,
-    plan_rules.update,
-    plan_rules.window,
+    plan.records,
+    plan.update,
+    plan.window,
 )
 """What needs no host."""
 

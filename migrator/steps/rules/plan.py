@@ -13,7 +13,7 @@ from migrator.net.resolver import Answer, Outcome
 from migrator.plan import Rfc2136Plan
 from migrator.plan.flat import duration_text
 from migrator.steps.base import Context
-from migrator.steps.finding import Finding, Level, some
+from migrator.steps.rules.finding import Finding, Level, some
 
 
 def records(context: Context) -> Iterator[Finding]:

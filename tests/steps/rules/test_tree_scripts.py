@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrator.plan import SyncTree
-from migrator.steps import tree_scripts
+from migrator.steps.rules import tree_scripts
 
 ODD = "it's $(touch pwned) `x` ;a"
 
