@@ -169,11 +169,9 @@ def _report(call: Call) -> Report:
         from migrator.report.json_lines import JsonLines
 
         return JsonLines(sys.stdout)
-    from rich.console import Console
+    from migrator.report.terminal import SteadyConsole, Terminal
 
-    from migrator.report.terminal import Terminal
-
-    return Terminal(Console(highlight=False))
+    return Terminal(SteadyConsole(highlight=False))
 
 
 def _follow(events: Events, report: Report, shield: Shield, call: Call) -> None:

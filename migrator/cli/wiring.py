@@ -12,8 +12,7 @@ from datetime import UTC, datetime
 
 from migrator.errors import HostError
 from migrator.event import Event
-from migrator.executor import DryRunExecutor, LiveExecutor
-from migrator.hosts.copies import RsyncCopies
+from migrator.executor import DryRunExecutor, LiveExecutor, RsyncCopies
 from migrator.hosts.facts import HostFacts, look
 from migrator.hosts.ssh import SshHost
 from migrator.hosts.web import PlainWeb
@@ -143,7 +142,6 @@ class PortMail:
         """Return what decided the dialogue; see Mail."""
         held = converse(address, helo=self._helo, sender=sender, recipients=[recipient], timeout=15.0)
         reply = held.deciding
-        if reply is None:
+        if reply is None or (reply.good and reply.phase != "rcpt"):
             held.require()
-            return 0, "no reply"
-        return reply.code, reply.text
+        return (reply.code, reply.text) if reply else (0, "no reply")

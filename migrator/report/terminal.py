@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Callable
 
@@ -28,6 +30,15 @@ _PATIENCE = 1.0
 """Seconds after which a person wants to know what is going on."""
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _REFRESH = 8  # times a second
+
+
+class SteadyConsole(Console):
+    """A console that falls silent when nobody reads it any more; Rich's own ends the program, in mid-move."""
+
+    def on_broken_pipe(self) -> None:
+        """Write to nowhere from now on."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Terminal:

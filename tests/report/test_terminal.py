@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 from datetime import timedelta
 from typing import Any
 
@@ -95,3 +98,23 @@ def test_a_wait_says_until_when() -> None:
     until = (NOON + timedelta(hours=48)).isoformat()
     line = shown([event(Kind.STEP_WAITING, "wait", "the old TTL runs out", until=until)])
     assert line.startswith("  … wait: waiting until 2026-12-01")
+
+
+def test_a_reader_that_went_away_does_not_end_the_program() -> None:
+    code = (
+        "from migrator.report.terminal import SteadyConsole\n"
+        "import sys, time\n"
+        "console = SteadyConsole()\n"
+        "time.sleep(0.5)\n"
+        "for number in range(3):\n"
+        "    console.print('line')\n"
+        "print('went on', file=sys.stderr)\n"
+    )
+    reading, writing = os.pipe()
+    program = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=writing, stderr=subprocess.PIPE, text=True
+    )
+    os.close(writing)
+    os.close(reading)
+    _, told = program.communicate(timeout=30)
+    assert (program.returncode, told) == (0, "went on\n")
