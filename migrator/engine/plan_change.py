@@ -8,7 +8,7 @@ from migrator.errors import UsageError
 from migrator.journal import State
 from migrator.steps.base import Phase, Step
 
-_FIRST_STEP: Mapping[str, str | Phase] = {
+FIRST_STEP: Mapping[str, str | Phase] = {
     "old": "survey",
     "new": "survey",
     "dns": "lower-ttl",
@@ -16,7 +16,7 @@ _FIRST_STEP: Mapping[str, str | Phase] = {
     "presync": "presync",
     "cutover": Phase.CUTOVER,
     "smoke": "smoke",
-    "webmail": "webmail",
+    "webmail": "redirect-webmail",
 }
 """Which step is the first that a table of the plan concerns; a table that is not here concerns everything."""
 
@@ -63,9 +63,9 @@ _EVERYTHING = "the whole migration"
 def _finished_step(state: State, key: str, steps: Sequence[Step]) -> str:
     """Return the first finished step that a key of the plan concerns, "" where there is none."""
     table = key.partition(".")[0].partition("[")[0]
-    if table not in _FIRST_STEP:
+    if table not in FIRST_STEP:
         return _EVERYTHING
-    return next((name for name in _from(_FIRST_STEP[table], steps) if state.finished(name)), "")
+    return next((name for name in _from(FIRST_STEP[table], steps) if state.finished(name)), "")
 
 
 def _from(first: str | Phase, steps: Sequence[Step]) -> Iterator[str]:

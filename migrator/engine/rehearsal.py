@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from migrator.change import Change, Note, Undo
+from migrator.change import Change, Command, Note, Undo
 from migrator.engine.rollback import expect_undoable, touched
 from migrator.engine.run import Engine, Events
 from migrator.errors import HostError, Interrupted, MigrateError, NotReady, Refused, StartOver
 from migrator.event import Event, Kind
+from migrator.executor.base import Executor
 from migrator.journal import Scratch, State
 from migrator.steps.base import Context, Step
 
-if TYPE_CHECKING:
-    from migrator.executor import DryRunExecutor
+
+class Previewer(Executor, Protocol):
+    """An executor that does nothing, and says what it would do."""
+
+    def preview(self, command: Command) -> str:
+        """Return what a command would do, in lines for a person."""
 
 
 class Rehearsal(Engine):
@@ -27,9 +32,7 @@ class Rehearsal(Engine):
     refusal.
     """
 
-    def __init__(
-        self, steps: Sequence[Step], executor: DryRunExecutor, state: State, context: Context
-    ) -> None:
+    def __init__(self, steps: Sequence[Step], executor: Previewer, state: State, context: Context) -> None:
         super().__init__(steps, executor, Scratch(state), context)
         self._previews = executor
         self._open = False

@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
+from migrator.engine.plan_change import FIRST_STEP
 from migrator.errors import (
     UsageError,
 )
-from migrator.plan import DnsPlan, SmokePlan
+from migrator.plan import DnsPlan, SmokePlan, WebmailPlan
+from migrator.steps import ordered
+from migrator.steps.base import Phase
 from tests.engine.bench import (
     Bench,
 )
@@ -55,3 +58,12 @@ class TestPlanChange:
         bench.run(until="relay")
         self.changed(bench, smoke=SmokePlan(recipient="user01@example.test")).run(accept=True)
         assert bench.state.complete
+
+
+@pytest.mark.parametrize("strategy", ["hold", "firewall"])
+def test_every_table_of_a_plan_concerns_a_step_that_exists(strategy: str) -> None:
+    known = {step.name for step in ordered(strategy)} | set(Phase)
+    assert known.issuperset(FIRST_STEP.values())
+    webmail = WebmailPlan("http://webmail.example.test/", "https://webmail2.example.test/")
+    tables = {key.partition(".")[0].partition("[")[0] for key in make_plan(webmail=webmail).flatten()}
+    assert tables == {"migration", *FIRST_STEP}
