@@ -103,28 +103,37 @@ class Opener:
         self._trust(connection, without)
         try:
             connection.open()
-        except HostKeyError:
+        except (HostKeyError, _NotPinnedError):
+            connection.client.close()
             raise
-        except paramiko.AuthenticationException as error:
-            raise self._not_let_in(connection, str(error)) from error
-        except paramiko.ssh_exception.PasswordRequiredException as error:
-            raise self._not_let_in(connection, str(error)) from error
-        except paramiko.ssh_exception.IncompatiblePeer as error:
-            raise self._other_kind(connection, str(error)) from error
-        except socket.gaierror as error:
-            raise HostError(
-                f"the name {connection.host!r} is not known here",
-                host=self._name,
-                seen=str(error),
-                advice=f"see whether ssh {self._plan.ssh} works by hand",
-            ) from error
         except (OSError, EOFError, paramiko.SSHException) as error:
-            raise _PassingError(str(error) or type(error).__name__) from error
+            met = _met(connection)
+            connection.client.close()
+            raise self._judged(connection, error, met=met) from error
         transport: Transport = connection.transport
         _watch(transport)
         # fabric closes the transport with the connection object, so it has to live as long.
         transport.migrate_connection = connection  # type: ignore[attr-defined]
         return transport
+
+    def _judged(self, connection: Connection, error: Exception, *, met: bool) -> Exception:
+        """Return what an attempt's failure means; `met` tells that the host had shown its key by then."""
+        import paramiko
+
+        if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
+            return self._other_kind(connection, str(error))
+        if isinstance(error, socket.gaierror):
+            return HostError(
+                f"the name {connection.host!r} is not known here",
+                host=self._name,
+                seen=str(error),
+                advice=f"see whether ssh {self._plan.ssh} works by hand",
+            )
+        lost = isinstance(error, EOFError | ConnectionError | TimeoutError)
+        if isinstance(error, paramiko.AuthenticationException) or (met and not lost):
+            # A key of a type that paramiko tried in vain, or a file that is not there, has other names here.
+            return self._not_let_in(connection, str(error))
+        return _PassingError(str(error) or type(error).__name__)
 
     def _trust(self, connection: Connection, without: tuple[str, ...]) -> None:
         known = self._known()
@@ -219,6 +228,11 @@ class Opener:
             advice="add the public key to that user's authorized_keys there, or give the key with ssh-add to "
             f"the agent; then try: ssh {self._plan.ssh} true",
         )
+
+
+def _met(connection: Connection) -> bool:
+    transport = connection.client.get_transport()
+    return transport is not None and transport.is_active() and transport.initial_kex_done
 
 
 def _keyscan(name: str) -> str:

@@ -67,6 +67,9 @@ class Server:
             transport.close()
 
     def close(self) -> None:
+        # A close alone leaves the port open for as long as somebody waits in accept.
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self.hang_up()
         for thread, process in self._runs:
@@ -132,5 +135,5 @@ def _drain(stream: object, send: object) -> None:
         try:
             while piece := stream.read1(65536):  # type: ignore[attr-defined]
                 send(piece)  # type: ignore[operator]
-        except OSError:
+        except (OSError, EOFError):
             return
