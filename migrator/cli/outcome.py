@@ -79,7 +79,7 @@ def _block(error: MigrateError, call: Call) -> str:
 
 
 def _next(error: MigrateError, call: Call) -> str | None:
-    if isinstance(error, UsageError | Locked):
+    if isinstance(error, UsageError | Locked) or (call.command == "rollback" and isinstance(error, Refused)):
         return None
     if isinstance(error, Refused) and error.lifted_by:
         return f"{call.typed()}   (or, to go on all the same: {call.typed('', '--force', error.lifted_by)})"

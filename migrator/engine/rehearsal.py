@@ -110,8 +110,8 @@ class Rehearsal(Engine):
         return self._previews.check(lambda: step.verify(context))
 
     def _change(self, step: str | None, change: Change) -> Events:
-        if isinstance(change.do, Note):
-            # What a step only notes is known to a rehearsal too, and keeps nothing open.
+        if isinstance(change.do, Note) and not self._open:
+            # What is only noted of the hosts as they are is known to a rehearsal too, and keeps nothing open.
             yield from super()._change(step, change)
         else:
             self._open = True
@@ -119,7 +119,8 @@ class Rehearsal(Engine):
 
     def _preview(self, step: str | None, change: Change, *, undo: bool = False) -> Event:
         command = change.undo if undo else change.do
-        preview = "" if isinstance(command, Undo) else self._previews.preview(command)
+        preview = "" if isinstance(command, Undo | Note) else self._previews.preview(command)
         host = change.do.host if isinstance(command, Undo) else command.host
         summary = f"undo: {change.summary}" if undo else change.summary
+        summary = f"note: {summary}" if isinstance(command, Note) else summary
         return self._tell(Kind.CHANGE_PREVIEW, step, preview, host=host, summary=summary)

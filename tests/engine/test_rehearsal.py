@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from migrator.change import Change, Note, Undo
 from migrator.engine import Rehearsal
 from migrator.errors import (
     NotReady,
@@ -13,6 +16,7 @@ from migrator.steps.base import Context
 from tests.engine.bench import (
     Bench,
     Probe,
+    Survey,
     raising,
     with_step,
 )
@@ -59,6 +63,20 @@ class TestRehearsal:
         ]
         assert "'key' is not known yet" in open_check.text
         assert exit_code == 0
+
+    def test_a_note_of_what_comes_after_a_change_is_only_previewed(self, bench: Bench) -> None:
+        class Farewell(Survey):
+            """Say what is left to do."""
+
+            name = "farewell"
+
+            def changes(self, context: Context) -> Iterator[Change]:
+                yield Change("by hand: watch the log", Note(), Undo.NOT_NEEDED, {"farewell": "said"})
+
+        events, _ = with_step(bench, Farewell(), at=3).rehearse()
+        told = [event for event in events if event.step == "farewell"]
+        assert [event.kind for event in told][1:] == [Kind.CHANGE_PREVIEW, Kind.CHECK_OPEN]
+        assert told[1].data["summary"] == "note: by hand: watch the log"
 
     def test_a_refusal_before_the_first_change_is_exit_3_and_it_goes_on(self, bench: Bench) -> None:
         events, exit_code = with_step(bench, Probe(ready=raising(Refused("no firewall")))).rehearse()
