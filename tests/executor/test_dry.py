@@ -1,0 +1,109 @@
+"""A dry run shows everything that would be done, and does nothing."""
+
+import pytest
+
+from migrator.change import AddressSet, Command, DnsUpdate, FileEdit, Note, Rsync, SendProbe, Shell, Upload
+from migrator.errors import CommandFailed, VerifyFailed
+from migrator.executor import DryRunExecutor, copies
+from migrator.hosts.base import Output
+from migrator.plan import DnsPlan, Plan, Rfc2136Plan
+from tests.executor.test_live import STATS, Host
+from tests.fakes import make_plan
+
+
+def executor(plan: Plan | None = None) -> DryRunExecutor:
+    hosts = {"old": Host("old"), "new": Host("new")}
+    return DryRunExecutor(plan or make_plan(), hosts, notify=lambda _event: None)  # type: ignore[arg-type]
+
+
+COMMANDS: list[Command] = [
+    Shell("old", "touch /x"),
+    Upload("old", (FileEdit("/etc/x", None, b"x"),)),
+    Rsync(0),
+    DnsUpdate("mail.example.test", ()),
+    SendProbe("198.51.100.10", "a@b.test", "c@d.test", "t"),
+    Note(),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.kind)
+def test_nothing_is_performed(command: Command) -> None:
+    hosts = {"old": Host("old"), "new": Host("new")}
+    dry = DryRunExecutor(make_plan(), hosts, notify=lambda _event: None)  # type: ignore[arg-type]
+    assert dry.execute(command) is False
+    assert hosts["old"].performed == hosts["new"].performed == []
+
+
+def test_files_are_shown_as_differences_with_what_follows() -> None:
+    shown = executor().preview(
+        Upload(
+            "old",
+            (
+                FileEdit("/etc/mail/access", b"a\nb\n", b"a\nc\n"),
+                FileEdit("/etc/mail/mailertable", None, b"example.test\tesmtp:[198.51.100.20]\n"),
+                FileEdit("/etc/mail/gone", b"x\n", None),
+                FileEdit("/etc/mail/access.db", b"\0", b"\0\0"),
+            ),
+            then="make -C /etc/mail",
+        )
+    )
+    for line in (
+        "--- /etc/mail/access\n+++ /etc/mail/access\n",
+        "-b\n+c",
+        "--- /dev/null\n+++ /etc/mail/mailertable",
+        "+++ /dev/null",
+        "/etc/mail/access.db: 1 bytes becomes 2 bytes",
+        "    make -C /etc/mail",
+    ):
+        assert line in shown
+
+
+def test_rsync_tells_its_own_counts_or_why_it_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+
+    def rehearse(old: object, new: object, words: list[str], *, source: str, target: str) -> Output:
+        asked.append(list(words))
+        return Output(0, STATS, "")
+
+    monkeypatch.setattr(copies, "rehearse", rehearse)
+    assert executor().preview(Rsync(0, delete=True)).endswith("4 of 7 files to copy, 10 bytes; 0 to delete")
+    assert {"--dry-run", "--delete-after"} <= set(asked[0])
+    monkeypatch.setattr(copies, "rehearse", lambda *_words, **_names: Output(12, "broken", "sh: no rsync"))
+    assert "cannot tell yet" in executor().preview(Rsync(0))
+
+
+def test_differences_are_rsyncs_lines_and_its_failure_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    between = copies.RsyncCopies(make_plan(), Host("old"), Host("new"))  # type: ignore[arg-type]
+    listing = Output(0, ">f+++++++++ a\n.d..t...... ./\n*deleting   b\n", "")
+    monkeypatch.setattr(copies, "rehearse", lambda *_words, **_names: listing)
+    assert between.differences(0, checksum=True, delete=True) == (">f+++++++++ a", "*deleting   b")
+    monkeypatch.setattr(copies, "rehearse", lambda *_words, **_names: Output(23, "", "denied"))
+    with pytest.raises(CommandFailed) as caught:
+        between.differences(0, checksum=False, delete=False)
+    assert caught.value.seen == "denied"
+
+
+def test_a_dns_update_is_shown_as_records_without_the_secret() -> None:
+    settings = Rfc2136Plan("198.51.100.53", "lab.", key_env="SECRET")
+    plan = make_plan(dns=DnsPlan(update="rfc2136", rfc2136=settings))
+    update = DnsUpdate(
+        "mail.example.test", (AddressSet("A", ("198.51.100.20",), 900), AddressSet("AAAA", (), 900))
+    )
+    shown = executor(plan).preview(update)
+    assert "mail.example.test. 900 IN A 198.51.100.20" in shown
+    assert "mail.example.test. AAAA: none" in shown
+    assert "198.51.100.53 port 53, signed with the key lab." in shown
+
+
+def test_other_previews_are_sentences() -> None:
+    assert executor().preview(Shell("new", "a\nb\n")) == "on the new host:\n    a\n    b"
+    assert "<c@d.test>" in executor().preview(COMMANDS[4])
+    assert executor().preview(Note()) == "a note in the journal"
+
+
+def test_a_complaint_is_returned_and_not_raised() -> None:
+    def complain() -> None:
+        raise VerifyFailed("not so", seen="this")
+
+    assert executor().check(complain) == "not so; seen: this"
+    assert executor().check(lambda: None) == ""

@@ -1,0 +1,187 @@
+"""Commands are performed, and each failure says what, where, what was seen and what to do."""
+
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from migrator.change import DnsUpdate, FileEdit, Note, Rsync, SendProbe, Shell, Upload
+from migrator.errors import CommandFailed, DnsError, SmtpError, VerifyFailed
+from migrator.event import Event, Kind
+from migrator.executor import LiveExecutor
+from migrator.hosts.base import Output
+from migrator.hosts.script import BUSY
+from migrator.hosts.upload import CHANGED
+from migrator.net import smtp
+from tests.fakes import NOON, FakeHost, make_plan
+
+STATS = "Number of files: 7 (reg: 4)\nNumber of regular files transferred: 4\nTotal transferred file size: 10 bytes\n"
+
+
+class Host(FakeHost):
+    """A fake host that knows how it is reached."""
+
+    def endpoint(self) -> tuple[str, int, str]:
+        return "198.51.100.10", 2222, "mover"
+
+
+class Stage:
+    """An executor, its two hosts, and the events it gave."""
+
+    def __init__(self) -> None:
+        self.old, self.new = Host("old"), Host("new")
+        self.events: list[Event] = []
+        hosts = {"old": self.old, "new": self.new}
+        self.executor = LiveExecutor(make_plan(), hosts, notify=self.events.append, now=lambda: NOON)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return Stage()
+
+
+def test_a_script_runs_on_its_host(stage: Stage) -> None:
+    assert stage.executor.execute(Shell("new", "echo hello"))
+    assert (stage.new.performed, stage.old.performed) == (["echo hello"], [])
+
+
+def test_a_script_that_fails_says_where_and_what(stage: Stage) -> None:
+    stage.old.on("broken", Output(4, "", "no space left\n"))
+    with pytest.raises(CommandFailed) as caught:
+        stage.executor.execute(Shell("old", "broken"))
+    assert (caught.value.host, caught.value.status) == ("old", 4)
+    assert caught.value.seen == "exit status 4: no space left"
+
+
+def test_a_host_that_is_busy_is_told_as_such(stage: Stage) -> None:
+    stage.old.on("script", Output(BUSY, "", "another script of this migration still runs on this host\n"))
+    with pytest.raises(CommandFailed) as caught:
+        stage.executor.execute(Shell("old", "script"))
+    assert "wait until it has ended" in (caught.value.advice or "")
+
+
+def test_files_go_as_one_script_and_a_foreign_edit_stops_them(stage: Stage) -> None:
+    upload = Upload("old", (FileEdit("/etc/mail/access", b"a", b"b"),), then="make")
+    assert stage.executor.execute(upload)
+    assert "/etc/mail/access" in stage.old.performed[0]
+    stage.old.on("access", Output(CHANGED, "", "/etc/mail/access was changed by somebody else\n"))
+    with pytest.raises(CommandFailed, match="nothing was written") as caught:
+        stage.executor.execute(upload)
+    assert "somebody else" in (caught.value.seen or "")
+
+
+def test_a_pass_is_pulled_by_the_new_host_and_counted(stage: Stage) -> None:
+    stage.new.on("rsync", Output(0, f"  1,000  50%  1.00MB/s    0:00:08\n{STATS}", ""))
+    assert stage.executor.execute(Rsync(0, delete=True))
+    assert "--delete-after" in stage.new.performed[0]
+    assert "mover@198.51.100.10:." in stage.new.performed[0]
+    progress, message = stage.events
+    assert (progress.kind, progress.data["percent"], progress.data["remaining"]) == (Kind.PROGRESS, 50, 8)
+    assert (message.kind, message.data["copied"], message.data["bytes"]) == (Kind.MESSAGE, 4, 10)
+
+
+def test_vanished_files_stop_the_final_pass_alone(stage: Stage) -> None:
+    stage.new.on("rsync", Output(24, STATS, "file has vanished"))
+    assert stage.executor.execute(Rsync(0))
+    with pytest.raises(CommandFailed) as caught:
+        stage.executor.execute(Rsync(0, delete=True))
+    assert "something still changes" in (caught.value.advice or "")
+
+
+def test_a_note_does_nothing_and_a_probe_raises_as_it_likes(stage: Stage) -> None:
+    assert stage.executor.execute(Note())
+    assert stage.executor.check(lambda: None) == ""
+
+    def complain() -> None:
+        raise VerifyFailed("no")
+
+    with pytest.raises(VerifyFailed):
+        stage.executor.check(complain)
+
+
+def test_records_kept_by_hand_cannot_be_changed(stage: Stage) -> None:
+    with pytest.raises(DnsError, match="no way to change"):
+        stage.executor.execute(DnsUpdate("mail.example.test", ()))
+
+
+class Answering:
+    """Port 25 of a server that answers each line of a client with the next of its replies."""
+
+    def __init__(self, *replies: str) -> None:
+        self.replies = list(replies)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.thread = threading.Thread(target=self.serve)
+        self.thread.start()
+
+    def serve(self) -> None:
+        connection, _ = self.listener.accept()
+        with connection, connection.makefile("rwb") as stream:
+            data = False
+            for reply in self.replies:
+                stream.write(f"{reply}\r\n".encode())
+                stream.flush()
+                line = stream.readline()
+                if reply.startswith("354"):
+                    data = True
+                while data and line and line != b".\r\n":
+                    line = stream.readline()
+                data = False
+
+    def close(self) -> None:
+        self.listener.close()
+        self.thread.join(10)
+
+
+@pytest.fixture
+def answering(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Answering]]:
+    servers: list[Answering] = []
+    real = smtp.converse
+
+    class Here(Answering):
+        def __init__(self, *replies: str) -> None:
+            super().__init__(*replies)
+            servers.append(self)
+            port = self.listener.getsockname()[1]
+            monkeypatch.setattr(
+                "migrator.executor.live.converse", lambda address, **how: real(address, port, **how)
+            )
+
+    yield Here
+    for server in servers:
+        server.close()
+
+
+ACCEPTED = ("220 hi", "250 hi", "250 sender", "250 recipient", "354 go", "250 4ATaaa000001 taken", "221 bye")
+
+
+def test_a_message_is_sent_and_its_whole_dialogue_told(stage: Stage, answering: type[Answering]) -> None:
+    answering(*ACCEPTED)
+    probe = SendProbe("127.0.0.1", "a@outside.test", "user01@example.test", "token-1")
+    assert stage.executor.execute(probe)
+    assert "> RCPT TO:<user01@example.test>" in stage.events[0].text
+    assert stage.events[0].data == {"address": "127.0.0.1", "token": "token-1"}
+
+
+def test_a_message_that_is_refused_is_a_failure_with_the_dialogue(
+    stage: Stage, answering: type[Answering]
+) -> None:
+    answering("220 hi", "250 hi", "250 sender", "550 no such user", "250 reset", "221 bye")
+    with pytest.raises(SmtpError) as caught:
+        stage.executor.execute(SendProbe("127.0.0.1", "a@outside.test", "user01@example.test", "token-1"))
+    assert "550 no such user" in (caught.value.seen or "")
+
+
+@pytest.mark.parametrize(
+    ("reply", "good"), [("550 relaying denied", True), ("250 taken", False), ("450 later", False)]
+)
+def test_a_stranger_must_be_refused_for_good(
+    stage: Stage, answering: type[Answering], reply: str, good: bool
+) -> None:
+    answering("220 hi", "250 hi", "250 sender", reply, "250 reset", "221 bye")
+    probe = SendProbe("127.0.0.1", "a@outside.test", "b@elsewhere.test", "token-1", expect="refused")
+    if good:
+        assert stage.executor.execute(probe)
+    else:
+        with pytest.raises(SmtpError, match="did not answer as it should"):
+            stage.executor.execute(probe)

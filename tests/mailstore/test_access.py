@@ -1,0 +1,186 @@
+"""The key of a migration reads the planned trees, and does nothing else."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from migrator.mailstore import access
+from migrator.plan import SyncTree
+from tests.fakes import make_plan
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGhxuXmWHrrkijqQ44VwZliyziR6SfFtYPQLT31Xcpbu"
+CAPABLE = "-nlHogDtpre.iLsfxCIvu"
+
+
+class Door:
+    """The wrapper, with a program in the place of rsync (and of sudo) that says where and how it was started."""
+
+    def __init__(self, folder: Path, *, sudo: bool = False) -> None:
+        self.tree = folder / "a b'c $(id)"
+        self.tree.mkdir()
+        self.bin = folder / "bin"
+        self.bin.mkdir()
+        self.program("rsync", 'echo "in $PWD"; for each; do echo "<$each>"; done')
+        self.program("sudo", 'echo "sudo $1"; shift; exec "$@"')
+        self.wrapper = folder / "wrapper"
+        self.wrapper.write_text(
+            access.wrapper_script(
+                "unit", (SyncTree(f"{self.tree}/", "/x/"), SyncTree("/none/", "/y/")), sudo=sudo
+            )
+        )
+
+    def program(self, name: str, text: str) -> None:
+        (self.bin / name).write_text(f"#!/bin/sh\n{text}\n")
+        (self.bin / name).chmod(0o755)
+
+    def ask(self, command: str | None) -> tuple[int, str]:
+        environment = {"PATH": f"{self.bin}:{os.environ['PATH']}"}
+        if command is not None:
+            environment["SSH_ORIGINAL_COMMAND"] = command
+        done = subprocess.run(
+            ["sh", str(self.wrapper)],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
+            errors="replace",
+        )
+        assert done.returncode == 0 or not done.stdout
+        return done.returncode, done.stdout
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Door:
+    return Door(tmp_path)
+
+
+def test_a_knock_is_answered(door: Door) -> None:
+    assert door.ask("migrate-hello") == (0, "migrate-read unit\n")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [CAPABLE],
+        ["-vlHogDtprze.iLsfxCIvu", "--numeric-ids", "--timeout=900"],
+        ["-nlHogDtprce.iLsfxCIvu", "--log-format=%i"],
+        ["-logDtpr"],
+    ],
+)
+def test_a_reading_rsync_runs_in_the_folder_of_its_tree(door: Door, options: list[str]) -> None:
+    status, said = door.ask(f"migrate-tree-0 --server --sender {' '.join(options)} . .")
+    words = "".join(f"<{word}>\n" for word in ("--server", "--sender", *options, ".", "."))
+    assert (status, said) == (0, f"in {door.tree}\n{words}")
+
+
+def test_with_sudo_it_does_so_as_root(tmp_path: Path) -> None:
+    door = Door(tmp_path, sudo=True)
+    _, said = door.ask(f"migrate-tree-0 --server --sender {CAPABLE} . .")
+    assert said.startswith(f"sudo -n\nin {door.tree}\n<--server>\n<--sender>\n<{CAPABLE}>\n<.>\n<.>")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        None,
+        "",
+        "id",
+        "rsync --server --sender -logDtpr . .",
+        "migrate-hello now",
+        f"migrate-tree-1 --server --sender {CAPABLE} . .",
+        f"migrate-tree-2 --server --sender {CAPABLE} . .",
+        f"migrate-tree-0 --server {CAPABLE} . .",
+        f"migrate-tree-0 --sender --server {CAPABLE} . .",
+        f"migrate-tree-0 --server --sender {CAPABLE} . /etc",
+        f"migrate-tree-0 --server --sender {CAPABLE} /etc .",
+        f"migrate-tree-0 --server --sender {CAPABLE} . . .",
+        f"migrate-tree-0 --server --sender {CAPABLE} . ..",
+        f"migrate-tree-0 --server --sender {CAPABLE} .",
+        "migrate-tree-0 --server --sender",
+        "migrate-tree-0 --server --sender -logDtprs . .",
+        "migrate-tree-0 --server --sender -LogDtpr . .",
+        "migrate-tree-0 --server --sender -kogDtpr . .",
+        "migrate-tree-0 --server --sender --copy-links -r . .",
+        "migrate-tree-0 --server --sender --remove-source-files . .",
+        "migrate-tree-0 --server --sender --log-file=x . .",
+        "migrate-tree-0 --server --sender --files-from=x . .",
+        "migrate-tree-0 --server --sender --timeout=9x . .",
+        "migrate-tree-0 --server --sender -logDtpr . . ; id",
+        "migrate-tree-0 --server --sender -logDtpr . . \n id",
+        "migrate-tree-0 --server --sender $(id) . .",
+        "migrate-tree-0 --server --sender `id` . .",
+        "migrate-tree-0 --server --sender * . .",
+        "migrate-tree-0\t--server --sender -r . .",
+    ],
+)
+def test_everything_else_is_refused(door: Door, command: str | None) -> None:
+    status, said = door.ask(command)
+    # The folder of tree 1 does not exist: that is sh's own refusal.
+    assert (status, said) == (2 if "tree-1" in (command or "") else 1, "")
+
+
+@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=40))
+def test_arbitrary_commands_are_refused(tmp_path_factory: pytest.TempPathFactory, command: str) -> None:
+    door = Door(tmp_path_factory.mktemp("door"))
+    assert door.ask(command)[0] == 1
+
+
+def test_the_line_restricts_the_key_to_its_command_and_addresses() -> None:
+    line = access.authorized_line(
+        "unit", f"{KEY} root@new", ["198.51.100.20", "2001:db8::20"], "/root/.ssh/w", (9, 2)
+    )
+    assert line == (
+        f'restrict,from="198.51.100.20,2001:db8::20",command="sh /root/.ssh/w" {KEY} migrate:unit\n'
+    )
+    assert access.authorized_line("unit", KEY, ["198.51.100.20"], "/w", (7, 1)).startswith(
+        "no-pty,no-port-forwarding"
+    )
+    quoted = access.authorized_line("unit", KEY, ["198.51.100.20"], '/home/a "b"/w', (9, 2))
+    assert r"""command="sh '/home/a \"b\"/w'" """ in quoted
+
+
+@pytest.mark.parametrize("key", ["", "ssh-ed25519", f'command="id" {KEY}', "no key at all"])
+def test_what_is_no_public_key_is_refused(key: str) -> None:
+    with pytest.raises(ValueError, match="public key"):
+        access.authorized_line("unit", key, ["198.51.100.20"], "/w")
+
+
+def test_what_is_no_address_is_refused() -> None:
+    with pytest.raises(ValueError, match="does not appear"):
+        access.authorized_line("unit", KEY, ['"*'], "/w")
+
+
+@pytest.mark.parametrize(
+    "text", ["", f"{KEY} me\n", f"# mine\n\n{KEY} a migrate:unit-2\n", f"{KEY} migrate:unit x\n"]
+)
+def test_other_lines_of_authorized_keys_stay_byte_for_byte(text: str, tmp_path: Path) -> None:
+    line = access.authorized_line("unit", KEY, ["198.51.100.20"], "/w")
+    wanted = access.with_entry(text, "unit", line)
+    assert wanted == text + line
+    assert access.with_entry(wanted, "unit", line) == wanted
+    assert access.without_entry(wanted, "unit") == text
+    door = access.DoorPaths(str(tmp_path / "authorized_keys"), str(tmp_path / "wrapper"))
+    for path in (door.authorized_keys, door.wrapper):
+        Path(path).write_text(wanted)
+    Path(door.authorized_keys).chmod(0o600)
+    for _ in range(2):
+        subprocess.run(["sh", "-c", access.remove_entry_script(door, "unit")], check=True)
+    assert Path(door.authorized_keys).read_text() == text
+    assert Path(door.authorized_keys).stat().st_mode & 0o777 == 0o600
+    assert [each.name for each in tmp_path.iterdir()] == ["authorized_keys"]
+
+
+def test_a_knock_uses_this_key_and_this_host_key_only() -> None:
+    script = access.knock(make_plan(), "/root", ("old.example.test", 2222, "mover"))
+    for part in (
+        "-i /root/.ssh/migrate-example-mail",
+        "StrictHostKeyChecking=yes",
+        "-p 2222",
+        "migrate-hello",
+    ):
+        assert part in script
+    assert "mover@old.example.test" in script
