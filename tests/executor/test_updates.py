@@ -26,7 +26,7 @@ class Sent:
         monkeypatch.setattr(updates, "update", lambda *words: self.calls.append(words))
         monkeypatch.setattr(Resolver, "zone", lambda _self, _name: _Zone())
         monkeypatch.setattr(
-            updates.Resolver,
+            Resolver,
             "authoritative",
             lambda _self, _name: (Server("ns.example.test", "198.51.100.53"),),
         )
