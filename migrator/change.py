@@ -40,7 +40,7 @@ class Upload:
     """Files that change together, and the script that makes them count (rebuild, test, reload).
 
     Where `then` fails, the files of before are put back and `otherwise` runs (default: `then` again), all in the
-    one command on the host.
+    one command on the host. Both may keep files in the folder `$work`, which is removed at the end.
     """
 
     host: HostName

@@ -16,7 +16,7 @@ RELOAD_WAIT = 15
 START_WAIT = 90
 """How long a daemon may take to listen, in seconds: with an unqualified host name Sendmail waits 60 s itself."""
 
-_FUNCTIONS = r"""mta() { # prints KIND PID STARTTIME TITLE of each process of the MTA; STARTTIME in ticks since boot
+_FUNCTIONS = r"""mta() { # prints KIND PID STARTTIME SESSION TITLE of each process of the MTA; times in ticks since boot
     run_as=$(sed -n 's/^O RunAsUser=\([^:]*\).*/\1/p' /etc/mail/sendmail.cf 2>/dev/null | head -n 1)
     run_as=$(id -u "${run_as:-root}" 2>/dev/null)
     for process in /proc/[0-9]*; do
@@ -31,7 +31,7 @@ _FUNCTIONS = r"""mta() { # prints KIND PID STARTTIME TITLE of each process of th
         case $title in ''|*/mqueue-client*|*/clientmqueue*) continue ;; esac
         kind=$(kind_of "$title")
         set -- ${stat##*) }
-        printf '%s %s %s %s\n' "$kind" "${process#/proc/}" "${20}" "$title"
+        printf '%s %s %s %s %s\n' "$kind" "${process#/proc/}" "${20}" "$4" "$title"
     done
 }
 kind_of() { # by the start of the title only: what a client says stands further behind
@@ -47,7 +47,7 @@ kind_of() { # by the start of the title only: what a client says stands further 
     esac
 }
 listening() { # prints PID.STARTTIME of each process that takes connections
-    mta | while read -r kind pid start title; do
+    mta | while read -r kind pid start session title; do
         if [ "$kind" = listener ]; then echo "$pid.$start"; fi
     done
 }
@@ -97,7 +97,12 @@ end_old() { # by process id, and only while it is the same process
         left || return 0
     done
 }
-runners() { mta | while read -r kind pid start title; do if [ "$kind" = runner ]; then echo $pid; fi; done; }
+steady() { # systemd may take a reload for the end of the service, and end the new daemon as well
+    if [ ! -d /run/systemd/system ]; then return 0; fi
+    sleep 2
+    renewed
+}
+runners() { mta | while read -r kind pid start session title; do if [ "$kind" = runner ]; then echo $pid; fi; done; }
 tell() {
     # A queue runner of its own is a daemon too, and delivers by the configuration it was started with.
     for pid in $old_runners; do kill -s HUP "$pid" 2>/dev/null; done
@@ -127,7 +132,7 @@ def stop(facts: HostFacts) -> str:
 set +e
 {_FUNCTIONS}{service(facts, "stop")}
 for signal in TERM TERM TERM TERM TERM KILL KILL; do
-    running=$(mta | while read -r kind pid start title; do
+    running=$(mta | while read -r kind pid start session title; do
         case $kind in listener|runner) echo "$pid" ;; esac
     done)
     if [ -z "$running" ]; then exit 0; fi
@@ -159,18 +164,54 @@ old_sockets=$(sockets)
 old_runners=$(runners)
 if [ -n "$old_listeners" ]; then
     for one in $old_listeners; do kill -s HUP "${{one%.*}}"; done
-    wait_until_renewed {RELOAD_WAIT} {START_WAIT} && tell
+    wait_until_renewed {RELOAD_WAIT} {START_WAIT} && steady && tell
     echo 'no new daemon after a HUP: restarting the service' >&2
     {service(facts, "restart")}
-    wait_until_renewed 5 {START_WAIT} && tell
+    wait_until_renewed 5 {START_WAIT} && steady && tell
     echo 'the restart left the old daemon, or none: ending it and starting the service' >&2
     end_old
 fi
 {service(facts, "start")}
-wait_until_renewed 5 {START_WAIT} && tell
+wait_until_renewed 5 {START_WAIT} && steady && tell
 if left; then echo "old daemon PID $(shown)still listens" >&2
 else echo 'no daemon listens on port 25 after the restart' >&2
 fi
 exit 1
+)
+"""
+
+
+def reload_and_outlive(facts: HostFacts, *, longest: int) -> str:
+    """Return the sh text that reloads as `reload_and_prove` does, and waits until what the old daemon forked is gone.
+
+    A daemon makes a session of its own when it starts or reloads (setsid, main.c `disconnect`), and what it forks
+    stays in it. Idle sessions of clients are ended after ten seconds: they hold no message, and connect again. It
+    exits with 1 where something is left after `longest` seconds.
+    """
+    return f"""(
+set +e
+{_FUNCTIONS}earlier=$(mta | while read -r kind pid start session title; do
+    case $kind in listener|runner) echo "$session" ;; esac
+done)
+remaining() {{
+    mta | while read -r kind pid start session title; do
+        case $kind in listener|runner) continue ;; esac
+        case " $(echo $earlier) " in *" $session "*) echo "$kind $pid" ;; esac
+    done
+}}
+{reload_and_prove(facts)}
+[ $? -eq 0 ] || exit 1
+waited=0
+while left=$(remaining); [ -n "$left" ]; do
+    if [ $waited -ge {longest} ]; then echo "processes of before still run: $(echo $left)" >&2; exit 1; fi
+    if [ $waited -ge 10 ]; then
+        printf '%s\\n' "$left" | while read -r kind pid; do
+            if [ "$kind" = idle ]; then kill -s TERM "$pid" 2>/dev/null; fi
+        done
+    fi
+    sleep 1
+    waited=$((waited + 1))
+done
+exit 0
 )
 """

@@ -112,6 +112,12 @@ def rebuild(facts: HostFacts) -> str:
     )
 
 
+def rebuild_maps(facts: HostFacts) -> str:
+    """Return the sh text that builds every map of sendmail.cf which is older than its source, and nothing else."""
+    maps = _MAPS.replace("OWNER", WAYS[facts.family].map_owner)
+    return f"(\nset +e\ncd /etc/mail || exit 1\n{maps})\n"
+
+
 def service(facts: HostFacts, verb: str) -> str:
     """Return the command that gives Sendmail's service a verb (start, stop, restart) by the host's init system."""
     if facts.init == "systemd" and "systemctl" in facts.programs:

@@ -72,6 +72,7 @@ class Configuration:
     mailers: tuple[Mailer, ...] = ()
     macros: Mapping[str, str] = field(default_factory=dict)
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    group_directories: tuple[str, ...] = ()
 
     def option(self, name: str) -> str | None:
         """Given an option's long name in any case, return its last value, None where it is not set."""
@@ -94,6 +95,11 @@ class Configuration:
     def queue_directory(self) -> str:
         """Where the queue is; a `*` at the end stands for every directory whose name begins so."""
         return self.option("QueueDirectory") or "/var/spool/mqueue"
+
+    @property
+    def queue_directories(self) -> tuple[str, ...]:
+        """Where every queue is: the default one, and those of queue groups that name their own (`Q` lines, Path=)."""
+        return tuple(dict.fromkeys((self.queue_directory, *self.group_directories)))
 
     @property
     def host_status_directory(self) -> str | None:
@@ -129,6 +135,7 @@ def parse(text: str) -> Configuration:
     mailers: list[Mailer] = []
     macros: dict[str, str] = {}
     classes: dict[str, tuple[str, ...]] = {}
+    groups: list[str] = []
     for line in _logical_lines(text):
         name, value = _name_and_value(line[1:])
         match line[0]:
@@ -140,13 +147,17 @@ def parse(text: str) -> Configuration:
                 files.append(ClassFile(name, found[2], bool(found[1]), found[3] or "%s"))
             case "M":
                 mailers += _mailer(line)
+            case "Q":
+                groups += _group_directory(line)
             case "D":
                 macros[name] = value
             case "C":
                 classes[name] = classes.get(name, ()) + tuple(value.split())
             case _:
                 continue
-    return Configuration(tuple(options), tuple(maps), tuple(files), tuple(mailers), macros, classes)
+    return Configuration(
+        tuple(options), tuple(maps), tuple(files), tuple(mailers), macros, classes, tuple(groups)
+    )
 
 
 def _logical_lines(text: str) -> Iterator[str]:
@@ -188,6 +199,12 @@ def _mailer(line: str) -> list[Mailer]:
         return []
     parts = (part.strip().partition("=") for part in found[2].split(","))
     return [Mailer(found[1], {name.strip()[:1]: value.strip() for name, _, value in parts if name.strip()})]
+
+
+def _group_directory(line: str) -> list[str]:
+    """Read a queue group: `Qname, Path=/var/spool/mqueue/slow*, ...`; only the first letter of a field counts."""
+    parts = (part.strip().partition("=") for part in line.split(",")[1:])
+    return [value.strip() for name, _, value in parts if name.strip()[:1] == "P" and value.strip()]
 
 
 def _daemon_port(value: str) -> DaemonPort:

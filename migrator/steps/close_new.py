@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migrator.change import Change, Shell
+from migrator.change import Change, Shell, Undo
 from migrator.errors import VerifyFailed
 from migrator.hosts import daemon
 from migrator.net.firewall import CLOSED, PortState
 from migrator.steps.base import Context, Phase, Step
 from migrator.steps.common import daemons, port
+
+LONGEST = 540
+"""Seconds after which a delivery on the new host that does not end is reported."""
+
+
+WAITED = "close-new.waited"
+"""Where the sessions and deliveries are remembered that were open when the port was closed."""
 
 
 class CloseNew(Step):
@@ -20,24 +27,33 @@ class CloseNew(Step):
     after = "catch-up"
 
     def changes(self, context: Context) -> Iterator[Change]:
-        """Yield one change that closes the port and then stops the daemon, so that its queue waits as well."""
+        """Yield the closing, the stop of the daemon, so that its queue waits too, and a wait for its children."""
         facts = context.facts("new")
-        if port.state(context, "new") == PortState(CLOSED) and not daemons.running(context.new).listeners:
-            return
-        yield Change(
-            "close port 25 of the new host and stop its Sendmail",
-            Shell("new", port.prepared(context, port.close(context, "new") + daemon.stop(facts))),
-            Shell("new", port.prepared(context, daemon.start(facts) + port.reopen(context, "new"))),
-        )
+        if port.state(context, "new") != PortState(CLOSED) or daemons.running(context.new).listeners:
+            yield Change(
+                "close port 25 of the new host and stop its Sendmail",
+                Shell("new", port.prepared(context, port.close(context, "new") + daemon.stop(facts))),
+                Shell("new", port.prepared(context, daemon.start(facts) + port.reopen(context, "new"))),
+            )
+        left = daemons.running(context.new).unfinished if WAITED not in context.memory else ()
+        if left:
+            script = daemons.end_script(left, patience=0, longest=LONGEST)
+            yield Change(
+                f"let {len(left)} sessions and deliveries end on the new host",
+                Shell("new", script, timeout=LONGEST + 60),
+                Undo.NOT_NEEDED,
+                {WAITED: daemons.named(left)},
+            )
 
     def verify(self, context: Context) -> None:
         """Measure the firewall and the listener. Raises VerifyFailed where mail could still come in."""
         port.expect(context, "new", PortState(CLOSED))
-        if running := daemons.running(context.new).listeners:
+        found = daemons.running(context.new)
+        if running := (*found.listeners, *daemons.remaining(found.all, context.memory.get(WAITED, ""))):
             raise VerifyFailed(
                 "Sendmail still runs on the new host",
                 host="new",
-                expected="no process that accepts connections on port 25",
+                expected="no process that could still deliver to a mailbox there",
                 seen=daemons.words(running),
                 advice="stop it by hand and see what starts it again",
             )

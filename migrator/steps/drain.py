@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from migrator.change import Change, Shell, Undo
-from migrator.errors import VerifyFailed
+from migrator.errors import StartOver, VerifyFailed
+from migrator.net.firewall import CLOSED
 from migrator.sendmail.processes import Process
+from migrator.sendmail.queue import QueuedMessage
 from migrator.steps.base import Context, Phase, Step
-from migrator.steps.common import daemons, waiting
+from migrator.steps.common import daemons, port, waiting
+from migrator.steps.relay import GENERATIONS
 
 PATIENCE = 30
 """Seconds in which sessions may end by themselves before idle ones are ended (RFC 5321 4.5.3.2 lets a client idle
 for 5 minutes; one that is told 421 in between tries again)."""
-LONGEST = 900
-"""Seconds after which a delivery that does not end is reported instead of waited for."""
+LONGEST = 540
+"""Seconds after which a delivery that does not end is reported; a script waits longer for another one (LOCK_WAIT)."""
 
 
 class Drain(Step):
@@ -24,6 +28,11 @@ class Drain(Step):
     phase = Phase.CUTOVER
     after = {"hold": "relay", "firewall": "close-old"}
     attempts = 5  # a session of before may start a delivery while it is waited for
+
+    def ready(self, context: Context) -> None:
+        """Raise StartOver where the old host's port has opened by its timer: sessions would never end."""
+        if context.plan.cutover.strategy == "firewall":
+            expect_old_closed(context)
 
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield the waits that are needed."""
@@ -50,7 +59,7 @@ def drain(context: Context, *, of_before: bool) -> Iterator[Change]:
     if waiting.for_own_mailboxes(context):
         yield Change(
             "deliver what waits for mailboxes of the old host itself",
-            Shell("old", "sendmail -OMinQueueAge=0 -q\n", timeout=LONGEST),
+            Shell("old", _run_queue(waiting.for_own_mailboxes(context)), timeout=LONGEST),
             Undo.NOT_NEEDED,
         )
 
@@ -76,6 +85,26 @@ def expect_drained(context: Context, *, of_before: bool) -> None:
         )
 
 
+def expect_old_closed(context: Context) -> None:
+    """Raise StartOver where the old host takes mail again: its timer went off, or it was rebooted."""
+    if port.state(context, "old").word != CLOSED:
+        raise StartOver(
+            "the old host takes mail again, for cutover.max_closed has passed since it was closed",
+            step="close-old",
+            host="old",
+            expected="port 25 closed until the relay is loaded",
+            seen="port 25 is open",
+        )
+
+
 def _left(context: Context, *, of_before: bool) -> tuple[Process, ...]:
     found = daemons.running(context.old)
-    return found.unfinished_of_before if of_before else found.unfinished
+    if not of_before:
+        return found.unfinished
+    earlier = {int(word) for word in context.memory.get(GENERATIONS, "").split()}
+    return found.unfinished_of(frozenset(earlier) - found.generations)
+
+
+def _run_queue(messages: tuple[QueuedMessage, ...]) -> str:
+    """Return the script that tries just these messages, however young they are and however busy the host."""
+    return "".join(f"sendmail -OMinQueueAge=0 -OQueueLA=1000 -qI{shlex.quote(one.id)}\n" for one in messages)

@@ -45,8 +45,8 @@ class ExemptOld(Step):
 
 
 def _addresses(context: Context) -> tuple[str, ...]:
-    source = context.facts("old").source
-    return tuple(dict.fromkeys(filter(None, (*context.plan.old.addresses, source))))
+    facts = context.facts("old")
+    return tuple(dict.fromkeys(filter(None, (*context.plan.old.addresses, facts.source, *facts.addresses))))
 
 
 def _exempting(context: Context, sources: Sources, path: str) -> str:

@@ -70,4 +70,10 @@ def _flush(context: Context) -> str:
         folder = status if status.startswith("/") else f"{configuration.queue_directory}/{status}"
         # It remembers that the new host refused connections, and would keep it from being tried.
         purge = f"if [ -d {shlex.quote(folder)} ]; then find {shlex.quote(folder)} -type f -delete; fi\n"
-    return f"{purge}sendmail -OMinQueueAge=0 -q\n"
+    # Only messages for the domains, however young they are and however busy the host: a run over all of a queue
+    # with dead destinations takes hours.
+    runs = (
+        f"sendmail -OMinQueueAge=0 -OQueueLA=1000 -qR{shlex.quote('@' + domain)}\n"
+        for domain in context.plan.domains
+    )
+    return purge + "".join(runs)

@@ -23,7 +23,7 @@ class MoveDns(Step):
         Raises NotReady with the records to enter where the DNS is kept by hand.
         """
         plan = context.plan
-        before = zone.records(context)
+        before = zone.settled_records(context)
         after = zone.moved(context, before, int(plan.dns.ttl.total_seconds()))
         if not zone.same_addresses(context, after):
             return

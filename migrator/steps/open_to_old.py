@@ -52,4 +52,4 @@ class OpenToOld(Step):
 def from_old(context: Context) -> tuple[str, ...]:
     """Return every address that the old host may come from, in canonical form."""
     facts = context.facts("old")
-    return checked_addresses(filter(None, (*context.plan.old.addresses, facts.source)))
+    return checked_addresses(filter(None, (*context.plan.old.addresses, facts.source, *facts.addresses)))

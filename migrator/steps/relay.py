@@ -13,9 +13,14 @@ from migrator.sendmail.verification import Verdict
 from migrator.steps.base import Context, Phase, Step
 from migrator.steps.common import ask, daemons, port
 from migrator.steps.common.configure import ACCESS, MAILERTABLE, MC, Sources, change, read
+from migrator.steps.common.passes import guard
 
 PROBE = "migrate-no-such-user"
 """A local part that no host knows: a daemon that delivers locally refuses it, one that relays takes it."""
+
+
+GENERATIONS = "relay.generations"
+"""Where the sessions of the daemons before the relay are remembered; what is still in one holds their rules."""
 
 
 class Relay(Step):
@@ -26,20 +31,39 @@ class Relay(Step):
     after = {"hold": "close-new", "firewall": "final-copy"}
 
     def changes(self, context: Context) -> Iterator[Change]:
-        """Yield one change: the files, the rebuild, the test of the new configuration, the reload."""
+        """Yield two changes: the way to the new host, which counts for nothing while class w holds the domains, and
+        then the domains out of class w. They are undone in the other order, so no process ever knows the domains
+        as neither its own nor the new host's.
+        """
+        domains = ", ".join(context.plan.domains)
         sources = read(context, "old")
         _refuse_own_name(context, sources)
-        wanted = relaying(context, sources)
-        found = change(
+        way = change(
             context,
             "old",
-            f"relay {', '.join(context.plan.domains)} on the old host to {' and '.join(context.plan.new.addresses)}",
+            f"know the way of {domains} to {' and '.join(context.plan.new.addresses)} on the old host",
             sources,
-            wanted,
-            test=_test(context),
+            _way(context, sources),
+            remember=_generations(context),
         )
-        if found:
-            yield found
+        if way:
+            yield way
+            sources = read(context, "old")
+        switch = change(
+            context,
+            "old",
+            f"relay {domains} on the old host from now on",
+            sources,
+            _without_domains(context, sources),
+            test=_test(context),
+            remember=_generations(context),
+        )
+        if switch:
+            yield switch
+
+    def before_rollback(self, context: Context) -> None:
+        """Refuse where the new host took mail by itself, for instance because it was rebooted meanwhile."""
+        guard(context)
 
     def verify(self, context: Context) -> None:
         """Prove the relay three times: by -bv, by class w, and by the live daemon. Raises VerifyFailed."""
@@ -49,15 +73,10 @@ class Relay(Step):
             expect_live_relay(context)
 
 
-def relaying(context: Context, sources: Sources) -> dict[str, str]:
-    """Return the texts of the old host's files with which it relays the plan's domains."""
+def _way(context: Context, sources: Sources) -> dict[str, str]:
+    """Return the texts of .mc, mailertable and access with which the old host knows where the domains go."""
     plan = context.plan
-    text = (
-        mc.ensure_feature(sources.text(MC), "mailertable")
-        if sources.cf.map("mailertable") is None
-        else sources.text(MC)
-    )
-    text = mc.ensure_feature(text, "access_db") if sources.cf.map("access") is None else text
+    text = mc.ensure_feature(mc.ensure_feature(sources.text(MC), "access_db"), "mailertable")
     if ask.own_name(context.old) == ask.own_name(context.new):
         # Sendmail compares the EHLO name of the other side with its own and takes it for a loop (usersmtp.c).
         text = mc.ensure_mailer_flags(text, "ESMTP", "+k")
@@ -69,14 +88,26 @@ def relaying(context: Context, sources: Sources) -> dict[str, str]:
         table = maps.set_entry(table, route.key, route.value)
         relay = routes.access_relay_entry(domain)
         access = maps.set_entry(access, relay.key, relay.value)
-    wanted = {MC: text, table_path: table, access_path: access}
+    return {MC: text, table_path: table, access_path: access}
+
+
+def _without_domains(context: Context, sources: Sources) -> dict[str, str]:
+    """Return the texts of the files of class w, and of the domains of virtusertable, without the plan's domains."""
+    wanted: dict[str, str] = {}
     for file in sources.cf.class_files:
         if file.name in ("w", "VirtHost") and sources.texts.get(file.path) is not None:
             names = wanted.get(file.path, sources.text(file.path))
-            for domain in plan.domains:
+            for domain in context.plan.domains:
                 names = class_file.remove_domain(names, domain)
             wanted[file.path] = names
     return wanted
+
+
+def _generations(context: Context) -> dict[str, str]:
+    """Return what to remember of the daemons that are about to reload: the sessions all their children stay in."""
+    known = {int(word) for word in context.memory.get(GENERATIONS, "").split()}
+    known |= daemons.running(context.old).generations
+    return {GENERATIONS: " ".join(str(session) for session in sorted(known))}
 
 
 def expect_route(context: Context) -> None:

@@ -106,3 +106,8 @@ def test_any_text_is_read(text: str) -> None:
     read = cf.parse(text)
     assert read.daemon_ports
     assert read.max_message_size >= 0
+
+
+def test_every_queue_is_found_those_of_queue_groups_too() -> None:
+    text = "O QueueDirectory=/var/spool/mqueue\nQslow, Path=/var/spool/slow*, Interval=2h\nQplain, I=1h\n"
+    assert cf.parse(text).queue_directories == ("/var/spool/mqueue", "/var/spool/slow*")

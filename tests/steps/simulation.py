@@ -90,6 +90,7 @@ class SimulatedHost(FakeHost):
     def _effects(self, script: str) -> Iterator[tuple[int, Callable[[], None]]]:
         known: list[tuple[str, Callable[[], None]]] = [
             (families.rebuild(self.facts), self._build),
+            (families.rebuild_maps(self.facts), self._make_maps),
             (daemon.start(self.facts), partial(self._listen, True)),
             (daemon.stop(self.facts), partial(self._listen, False)),
             (firewall.open_script("nft", self.plan.name), partial(self._close, firewall.OPEN)),
@@ -106,8 +107,6 @@ class SimulatedHost(FakeHost):
     def _file_effects(self, script: str) -> Iterator[tuple[int, Callable[[], None]]]:
         for found in re.finditer(r"^rm -f (?:-- )?([^\"$\n]+)$", script, re.MULTILINE):
             yield found.start(), partial(self._remove, shlex.split(found[1]))
-        for found in re.finditer(r"^makemap (\S+) (\S+) < \2$", script, re.MULTILINE):
-            yield found.start(), partial(self._make_map, found[2])
         for found in re.finditer(r"ssh-keygen .* -f (\S+);", script):
             yield found.start(), partial(self._make_key, found[1])
         door = access.DoorPaths.of(self.plan.name, "/root")
@@ -126,12 +125,12 @@ class SimulatedHost(FakeHost):
         flags = "mDFMuXa" + ("k" if "+k" in mc else "")
         lines += [f"Mesmtp,\tP=[IPC], F={flags}", "Mlocal,\tP=/usr/bin/procmail, F=lsDFMAw5:/|@qSPfhn9"]
         self.files["/etc/mail/sendmail.cf"] = "\n".join([*lines, ""]).encode()
-        for declared in cf.parse(self._text("/etc/mail/sendmail.cf")).maps:
-            self._make_map(declared.path)
+        self._make_maps()
 
-    def _make_map(self, path: str) -> None:
-        if path in self.files:
-            self.files[f"{path}.db"] = self.files[path]
+    def _make_maps(self) -> None:
+        for declared in cf.parse(self._text("/etc/mail/sendmail.cf")).maps:
+            if declared.path in self.files:
+                self.files[f"{declared.path}.db"] = self.files[declared.path]
 
     def _make_key(self, path: str) -> None:
         self.files[path] = b"private"

@@ -68,10 +68,12 @@ def change(
     wanted: Mapping[str, str],
     *,
     test: str = "",
+    remember: Mapping[str, str] | None = None,
 ) -> Change | None:
     """Return the change that gives files these texts, rebuilds, tests and reloads; None where all have them.
 
-    Its undo puts back every file byte for byte, what the rebuild derives included, and reloads.
+    Its undo puts back every file byte for byte, what the rebuild derives included, reloads, and waits until no
+    process holds the configuration in between: what is undone next may be what such a process relies on.
     """
     edits = tuple(
         FileEdit(path, _bytes(sources.texts.get(path)), _bytes(text))
@@ -81,39 +83,43 @@ def change(
     if not edits:
         return None
     facts = context.facts(host)
-    then = f"set -e\n{families.rebuild(facts)}\n{test}{daemon.reload_and_prove(facts)}"
     derived = tuple(
         FileEdit(path, None, _bytes(sources.texts[path]), check=False)
         for path in DERIVED
         if sources.texts.get(path) is not None
     )
     back = tuple(FileEdit(edit.path, edit.after, edit.before) for edit in edits)
-    maps = "".join(_rebuild_map(sources, edit.path, edit.before) for edit in edits)
-    undo_then = f"set -e\ntouch {CF}\n{maps}{daemon.reload_and_prove(facts)}"
+    then = f"set -e\n{_KEEP}{families.rebuild(facts)}{test}{daemon.reload_and_prove(facts)}"
+    # sendmail.cf has to be younger than its source, or make would take it for stale.
+    without = "".join(_without_map(sources, edit) for edit in edits)
+    again = f"touch {CF}\n{without}{families.rebuild_maps(facts)}"
+    undo_then = f"set -e\n{again}{daemon.reload_and_outlive(facts, longest=OUTLIVE)}"
     return Change(
         summary,
-        Upload(host, edits, then, otherwise=undo_then),
+        Upload(host, edits, then, otherwise=f"set -e\n{_PUT_BACK}{again}{daemon.reload_and_prove(facts)}"),
         Upload(host, back + derived, undo_then),
+        dict(remember or {}),
     )
 
 
-def _rebuild_map(sources: Sources, path: str, before: bytes | None) -> str:
-    kind = _map_type(sources, path)
-    quoted = shlex.quote(path)
-    if kind and before is None:
-        return f"rm -f {quoted}.db\n"
-    return f"makemap {kind} {quoted} < {quoted}\n" if kind else ""
+OUTLIVE = 240
+"""Seconds in which what the daemon forked before an undo has to end."""
+
+_KEEP = f"""mkdir -p "$work/derived"
+for file in {" ".join(DERIVED)}; do
+    if [ -e "$file" ]; then cp -a "$file" "$work/derived/"; fi
+done
+"""
+_PUT_BACK = f"""for file in {" ".join(DERIVED)}; do
+    if [ -e "$work/derived/${{file##*/}}" ]; then cp -a "$work/derived/${{file##*/}}" "$file"; fi
+done
+"""
 
 
-def _map_type(sources: Sources, path: str) -> str:
-    """Return the type of the map made from a source: its own, else that of another map here; "" for no map."""
-    for declared in sources.cf.maps:
-        if declared.path.removesuffix(".db") == path:
-            return declared.type
-    if path not in (ACCESS, MAILERTABLE):
-        return ""
-    access = sources.cf.map("access")
-    return access.type if access else "hash"
+def _without_map(sources: Sources, edit: FileEdit) -> str:
+    """Return the script that removes the map of a source that was not there before."""
+    mapped = {ACCESS, MAILERTABLE, *(declared.path.removesuffix(".db") for declared in sources.cf.maps)}
+    return f"rm -f {shlex.quote(edit.path)}.db\n" if edit.before is None and edit.path in mapped else ""
 
 
 def _bytes(text: str | None) -> bytes | None:

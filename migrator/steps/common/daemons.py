@@ -40,14 +40,23 @@ class Running:
         )
 
     @property
-    def unfinished_of_before(self) -> tuple[Process, ...]:
-        """Return the sessions and deliveries of another generation than the listener's.
+    def generations(self) -> frozenset[int]:
+        """Return the sessions of the daemons that run now, those that only run the queue included.
 
-        Sendmail's daemon begins a session (setsid, main.c `disconnect`) when it starts or reloads, and all that it
-        forks stays in it, also what outlives its parent: so the session tells the configuration a process holds.
+        A daemon makes its session when it starts or reloads (setsid, main.c `disconnect`), and all that it forks stays
+        in it, also what outlives its parent: so the session tells which configuration a process holds.
         """
-        current = {listener.session for listener in self.listeners}
-        return tuple(one for one in self.unfinished if one.session not in current)
+        kinds = (Activity.LISTENER, Activity.QUEUE_DAEMON)
+        return frozenset(process.session for process in self.all if process.activity in kinds)
+
+    def unfinished_of(self, generations: frozenset[int]) -> tuple[Process, ...]:
+        """Return the sessions and deliveries of these generations, and all that began before the listener did."""
+        since = min((listener.started for listener in self.listeners), default=None)
+        return tuple(
+            one
+            for one in self.unfinished
+            if one.session in generations or since is None or one.started < since
+        )
 
     def _age(self, process: Process) -> float:
         return self.uptime - process.started / self.ticks
@@ -73,13 +82,24 @@ def running(host: Reader) -> Running:
     return Running(processes.parse(rest), uptime, int(ticks), now - written)
 
 
+def named(processes_: tuple[Process, ...]) -> str:
+    """Return processes as text to remember: number and start of each, so that a number used again is another one."""
+    return " ".join(f"{process.pid}:{process.started}" for process in processes_)
+
+
+def remaining(found: tuple[Process, ...], remembered: str) -> tuple[Process, ...]:
+    """Return those of the processes that were remembered."""
+    known = set(remembered.split())
+    return tuple(process for process in found if f"{process.pid}:{process.started}" in known)
+
+
 def end_script(waited_for: tuple[Process, ...], *, patience: int, longest: int) -> str:
     """Return the script that waits for processes to end, and after `patience` seconds ends idle sessions.
 
     An idle session holds no message, so its client only has to connect again. The script fails where a process is
     still there after `longest` seconds.
     """
-    known = " ".join(f"{process.pid}:{process.started}" for process in waited_for)
+    known = named(waited_for)
     return f"""alive() {{ # pid:start, for a number may have passed to another process
     read -r stat <"/proc/${{1%:*}}/stat" 2>/dev/null || return 1
     set -- "$1" ${{stat##*) }}

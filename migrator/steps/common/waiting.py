@@ -38,6 +38,5 @@ def _reason(message: QueuedMessage) -> str:
 
 
 def _all(context: Context) -> tuple[QueuedMessage, ...]:
-    directory = parse_cf(context.facts("old").cf).queue_directory
-    words_ = queue.reader_command([directory])
+    words_ = queue.reader_command(parse_cf(context.facts("old").cf).queue_directories)
     return queue.parse_dump(context.old.inspect(shlex.join(words_)).stdout)

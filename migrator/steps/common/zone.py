@@ -66,6 +66,26 @@ def records(context: Context) -> tuple[AddressSet, ...]:
     return tuple(sets[rdtype] for rdtype in sorted(sets))
 
 
+def settled_records(context: Context) -> tuple[AddressSet, ...]:
+    """Return the records as `records` does, once all servers say the same: one may still be taking a change over.
+
+    Raises NotReady where they contradict each other for longer than SETTLE.
+    """
+
+    def contradiction() -> str:
+        known: dict[str, set[tuple[str, ...]]] = {}
+        for answer in answers(context):
+            known.setdefault(answer.rdtype, set()).add(answer.addresses)
+        return "; ".join(
+            f"{rdtype}: {' or '.join(' '.join(one) or 'none' for one in sorted(given))}"
+            for rdtype, given in known.items()
+            if len(given) > 1
+        )
+
+    settle(context, contradiction, expected="the same answer from every authoritative server")
+    return records(context)
+
+
 def moved(context: Context, before: Sequence[AddressSet], ttl: int) -> tuple[AddressSet, ...]:
     """Given the records as they are, return them naming the new host alone: a type it has no address of is emptied."""
     wanted = address_sets(context.plan.new.addresses, ttl)
