@@ -12,8 +12,10 @@ from migrator.sendmail.queue import QueuedMessage
 from migrator.steps.base import Context, Phase, Step
 from migrator.steps.common import waiting
 
-LONGEST = 600
-"""Seconds given to the messages that waited; each run of the queue tries all of them."""
+RUN = 540
+"""Seconds that one run of the queue may take."""
+PATIENCE = 20
+"""Seconds given to the messages that waited before the queue is run once more."""
 APART = "flush.apart"
 
 
@@ -23,6 +25,7 @@ class Flush(Step):
     name = "flush"
     phase = Phase.CUTOVER
     after = {"hold": "open-to-old", "firewall": "open-old"}
+    attempts = 20  # a message that is deferred once would wait for the next run of the queue by itself
 
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield a run of the queue, and a note of what no run of a queue delivers."""
@@ -30,7 +33,7 @@ class Flush(Step):
         if _queued(found):
             yield Change(
                 f"deliver {len(_queued(found))} messages that the old host queued",
-                Shell("old", _flush(context), timeout=LONGEST),
+                Shell("old", _flush(context), timeout=RUN),
                 Undo.NOT_NEEDED,
             )
         apart = tuple(message for message in found if message.kind != "queued")
@@ -46,7 +49,7 @@ class Flush(Step):
     def verify(self, context: Context) -> None:
         """See that each message that waits now leaves. Raises VerifyFailed naming those that stay, and why."""
         first = {message.id for message in _queued(waiting.for_domains(context))}
-        end = context.now().timestamp() + LONGEST
+        end = context.now().timestamp() + PATIENCE
         while left := [one for one in _queued(waiting.for_domains(context)) if one.id in first]:
             if context.now().timestamp() >= end:
                 raise VerifyFailed(
