@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from migrator.mailstore import arrivals
 from migrator.mailstore.access import TREE, KeyPaths, ssh_words
 from migrator.plan import SyncTree
 
@@ -69,13 +70,17 @@ def pull_script(
     """Return the sh script for the new host that pulls the plan's tree `index` with the migration's key.
 
     Given rsync's options and the old host's name, port and user. The old host gets a number and no path, so what
-    a path may hold (spaces, quotes, wildcards) never meets a remote shell. A target that is missing is made,
-    unless it is a rehearsal.
+    a path may hold (spaces, quotes, wildcards) never meets a remote shell. A target that is missing is made, and
+    what is copied is added to the log of the tree (see arrivals), unless it is a rehearsal.
     """
     host, port, user = endpoint
     place = f"[{host}]" if ":" in host else host
     target = shlex.quote(destination(tree))
-    make = "" if "--dry-run" in words else f"[ -d {target} ] || mkdir -p -- {target} || exit 1\n"
+    make = ""
+    if "--dry-run" not in words:
+        log = arrivals.log_path(name, index)
+        make = _made(target, name, log)
+        words += _log_words(words, log)
     transport = " ".join(ssh_words(KeyPaths.of(name, "$home"), port))
     return (
         "export RSYNC_PROTECT_ARGS=0\n"  # the wrapper takes plain arguments
@@ -83,6 +88,21 @@ def pull_script(
         f'{make}{shlex.join(words)} -e "{transport}" --rsync-path={TREE}{index} '
         f"{shlex.quote(f'{user}@{place}:.')} {target}\n"
     )
+
+
+def _made(target: str, name: str, log: str) -> str:
+    # rsync would go on without a log that it cannot write, and what it copied would look like mail of the new host.
+    return (
+        f"[ -d {target} ] || mkdir -p -- {target} || exit 1\n"
+        f"(umask 077; mkdir -p {arrivals.folder(name)} && : >>{log}) || exit 1\n"
+        "export TZ=UTC0\n"
+    )
+
+
+def _log_words(words: tuple[str, ...], log: str) -> tuple[str, ...]:
+    # Comparing contents, rsync may set a time and send nothing; only with this does it log that as well.
+    told = ("--out-format=%i",) if "--checksum" in words else ()
+    return (f"--log-file={log}", f"--log-file-format={arrivals.LOG_FORMAT}", *told)
 
 
 def relayed_words(words: tuple[str, ...], *, index: int) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from migrator.change import Change
 from migrator.steps.base import Context, Phase, Step
-from migrator.steps.common.passes import one_pass
+from migrator.steps.common.passes import guard, one_pass
 
 
 class CatchUp(Step):
@@ -15,6 +15,10 @@ class CatchUp(Step):
     name = "catch-up"
     phase = Phase.CUTOVER
     after = "wait"
+
+    def ready(self, context: Context) -> None:
+        """Raise Refused where mail came in on the new host since a pass was interrupted."""
+        guard(context, interrupted=True)
 
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield one pass, unless it was made."""

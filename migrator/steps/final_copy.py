@@ -9,7 +9,7 @@ from migrator.errors import StartOver
 from migrator.net.firewall import CLOSED, OPEN, PortState
 from migrator.steps.base import Context, Phase, Step
 from migrator.steps.common import daemons, port
-from migrator.steps.common.passes import expect_equal, one_pass
+from migrator.steps.common.passes import expect_equal, guard, one_pass
 from migrator.steps.drain import expect_old_closed
 
 
@@ -22,8 +22,9 @@ class FinalCopy(Step):
     attempts = 5
 
     def ready(self, context: Context) -> None:
-        """Raise StartOver where the new host could take mail meanwhile: deletions would take that away again."""
+        """Raise StartOver where the new host could take mail meanwhile, Refused where it did: it would be deleted."""
         expect_closed(context)
+        guard(context, interrupted=True)
         if context.plan.cutover.strategy == "firewall":
             expect_old_closed(context)
 

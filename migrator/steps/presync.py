@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from migrator.change import Change
 from migrator.errors import VerifyFailed
 from migrator.steps.base import Context, Phase, Step
-from migrator.steps.common.passes import one_pass
+from migrator.steps.common.passes import guard, one_pass
 
 
 class Presync(Step):
@@ -16,6 +16,10 @@ class Presync(Step):
     name = "presync"
     phase = Phase.PRESYNC
     after = "install-key"
+
+    def ready(self, context: Context) -> None:
+        """Raise Refused where mail came in on the new host since a pass was interrupted."""
+        guard(context, interrupted=True)
 
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield the passes that were not made yet. They delete nothing."""

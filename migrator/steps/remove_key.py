@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migrator.change import Change, Undo
+from migrator.change import Change, HostName, Undo
 from migrator.errors import VerifyFailed
 from migrator.steps.base import Context, Phase, Step
+from migrator.steps.common.passes import forget
+from migrator.steps.common.port import state_folder
 from migrator.steps.install_key import installed, removal
 
 
 class RemoveKey(Step):
-    """Remove the run's key from both hosts."""
+    """Remove the run's key, and what it kept for its passes, from both hosts."""
 
     name = "remove-key"
     phase = Phase.FINISH
     after = "restore-ttl"
 
     def changes(self, context: Context) -> Iterator[Change]:
-        """Yield the removal on each host that still has a part of the key."""
+        """Yield the removal on each host that still has a part of the key, then of the folder of the run's state."""
         for host in installed(context):
             yield Change(
                 f"remove the run's key from the {host} host", removal(context, host), Undo.NOT_NEEDED
+            )
+        for host in _kept(context):
+            yield Change(
+                f"remove {state_folder(context)} from the {host} host", forget(context, host), Undo.NOT_NEEDED
             )
 
     def verify(self, context: Context) -> None:
@@ -34,3 +40,9 @@ class RemoveKey(Step):
                 seen=f"a part of it on {' and '.join(left)}",
                 advice="remove the line that ends in migrate:NAME from authorized_keys by hand",
             )
+
+
+def _kept(context: Context) -> tuple[HostName, ...]:
+    hosts: tuple[HostName, ...] = ("old", "new")
+    look = f"[ ! -e {state_folder(context)} ] || echo kept\n"
+    return tuple(host for host in hosts if context.reader(host).inspect(look).stdout)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from migrator.change import Change
 from migrator.steps.base import Context, Phase, Step
-from migrator.steps.common.passes import expect_equal, one_pass
+from migrator.steps.common.passes import expect_equal, guard, one_pass
 from migrator.steps.drain import drain, expect_drained
 from migrator.steps.final_copy import expect_closed
 
@@ -20,8 +20,9 @@ class Settle(Step):
     attempts = 5
 
     def ready(self, context: Context) -> None:
-        """Raise StartOver where the new host could take mail meanwhile."""
+        """Raise StartOver where the new host could take mail meanwhile, Refused where it did."""
         expect_closed(context)
+        guard(context, interrupted=True)
 
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield a wait for deliveries under the earlier configuration, then a pass over what they left."""

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 
-from migrator.change import Change, Rsync, Shell, Undo
+from migrator.change import Change, HostName, Rsync, Shell, Undo
 from migrator.errors import CommandFailed, Refused, VerifyFailed
+from migrator.mailstore import arrivals
 from migrator.steps.base import Context
-from migrator.steps.common.port import prepared, state_folder
+from migrator.steps.common.port import prepared
 
 OVERWRITE = "overwrite-new"
 """The word of --force that lets a copy overwrite mail which came in on the new host by itself."""
+
+REDELIVERY = (
+    "rm -f ids; formail -D 8388608 ids -s cat <MAILBOX >/dev/null; "
+    "formail -D 8388608 ids -s sendmail -oi USER <FILE"
+)
+"""Delivers the messages of FILE whose Message-ID stands in no message of MAILBOX (formail(1), -D)."""
+
 _SHOWN = 5
 
 
@@ -20,13 +27,14 @@ def one_pass(
 ) -> Iterator[Change]:
     """Yield one rsync pass over every tree of the plan, remembered as `key` when all of it is done.
 
-    Raises Refused where mail on the new host would be overwritten.
+    Raises Refused where mail on the new host would be overwritten; what arrives while the pass runs, the next
+    guard sees. A step that copies calls guard in its `ready` as well, for a pass that was interrupted.
     """
-    guard(context)
+    looked = guard(context)
     yield Change(
         f"{summary}: begin",
-        Shell("new", prepared(context, _begin(context))),
-        Undo.NOT_NEEDED,
+        Shell("new", prepared(context, arrivals.begin_script(context.plan.name, looked))),
+        forget(context),
     )
     for index, tree in enumerate(context.plan.sync):
         how = ", deletions included" if delete else ""
@@ -37,7 +45,7 @@ def one_pass(
         )
     yield Change(
         f"{summary}: end",
-        Shell("new", prepared(context, _end(context))),
+        Shell("new", prepared(context, arrivals.end_script(context.plan.name))),
         Undo.NOT_NEEDED,
         {key: context.now().isoformat()},
     )
@@ -59,70 +67,54 @@ def expect_equal(context: Context) -> None:
             )
 
 
-def guard(context: Context) -> None:
-    """Raise Refused where mailboxes of the new host hold mail that no pass of this migration brought."""
+def guard(context: Context, *, interrupted: bool = False) -> int | None:
+    """Look for mail on the new host that no pass of this migration brought.
+
+    Return when that was, in seconds of the new host's clock since 1970, None where it is given up by --force. With
+    `interrupted` only a pass that did not end is looked after: that is for before its pending change is performed
+    again. Raises Refused where there is such mail, CommandFailed where nobody can tell.
+    """
     if OVERWRITE in context.force:
-        return
-    found = context.new.inspect(_arrivals(context))
+        return None
+    found = context.new.inspect(
+        arrivals.look_script(context.plan.name, _targets(context), interrupted=interrupted)
+    )
     if found.status != 0:
         raise CommandFailed(
             "the new host's mailboxes could not be looked at",
             status=found.status,
             host="new",
             seen=found.stderr.strip(),
+            advice="it takes find, awk and tr there; see what they say, and run the same command again",
         )
-    paths = [path for path in found.stdout.split("\0") if path]
-    if paths:
-        more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
-        raise Refused(
-            "the new host has mail of its own, which the copy would overwrite",
-            host="new",
-            expected="mailboxes that only this migration has filled",
-            seen=", ".join(paths[:_SHOWN]) + more,
-            advice="move these files aside and deliver them again after the migration "
-            f"(formail -s sendmail -oi USER < FILE); --force {OVERWRITE} gives them up",
-            lifted_by=OVERWRITE,
-        )
+    seen = arrivals.parse(found.stdout)
+    if seen.paths:
+        raise _own_mail(seen.paths)
+    return seen.looked
 
 
-def _begin(context: Context) -> str:
-    folder = state_folder(context)
-    return f"touch {folder}/copying\nrm -f {folder}/copied\n"
+def forget(context: Context, host: HostName = "new") -> Shell:
+    """Return what removes the marks and the logs of the passes, so that a second migration starts afresh."""
+    return Shell(host, arrivals.forget_script(context.plan.name))
 
 
-def _end(context: Context) -> str:
-    folder = state_folder(context)
-    # rsync keeps the modification time of the old host, but nobody can set the change time (ctime): what is
-    # younger than this mark was written on the new host itself.
-    return f"touch {folder}/copied\nrm -f {folder}/copying\n"
-
-
-def _arrivals(context: Context) -> str:
-    """Return the script that prints, each ended by NUL, mail files the last pass did not leave so."""
-    folder = state_folder(context)
-    spools = [tree.target for tree in context.plan.sync if _is_spool(context, tree.target)]
-    others = [tree.target for tree in context.plan.sync if not _is_spool(context, tree.target)]
-    looks = [_find(spool, "-maxdepth 1 ! -name '.*' ! -name '*.lock'") for spool in spools]
-    looks += [_find(other, "\\( -path '*/new/*' -o -path '*/cur/*' \\)") for other in others]
-    return f"""newer=
-if [ -e {folder}/copied ]; then newer='-newercm {folder}/copied'
-elif [ -e {folder}/copying ]; then exit 0
-fi
-{"".join(looks)}exit 0
-"""
-
-
-def _is_spool(context: Context, target: str) -> bool:
-    real = context.facts("new").paths.get("spool", "")
-    return target.rstrip("/") in (
-        context.plan.new.mail_spool.rstrip("/"),
-        real,
-        "/var/mail",
-        "/var/spool/mail",
+def _own_mail(paths: tuple[str, ...]) -> Refused:
+    more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
+    return Refused(
+        "the new host has mail of its own, which the copy would overwrite",
+        host="new",
+        expected="mailboxes that only this migration has filled",
+        seen=", ".join(paths[:_SHOWN]) + more,
+        advice="move these files aside, to a folder that is not copied, and go on. After the migration, move a "
+        "Maildir file back into new/ of its Maildir; of an mbox deliver only what the mailbox lacks: "
+        f"{REDELIVERY}. --force {OVERWRITE} gives these files up",
+        lifted_by=OVERWRITE,
     )
 
 
-def _find(tree: str, what: str) -> str:
-    # A tree that is a symbolic link (Debian: /var/spool/mail) is looked into: hence the slash.
-    place = shlex.quote(tree.rstrip("/") + "/")
-    return f"[ ! -d {place} ] || find {place} {what} -type f -size +0 $newer -print0\n"
+def _targets(context: Context) -> tuple[arrivals.Target, ...]:
+    real = context.facts("new").paths.get("spool", "")
+    spools = (context.plan.new.mail_spool.rstrip("/"), real, "/var/mail", "/var/spool/mail")
+    return tuple(
+        arrivals.Target(tree.target, spool=tree.target.rstrip("/") in spools) for tree in context.plan.sync
+    )

@@ -6,22 +6,20 @@ from collections.abc import Sequence
 
 from migrator.change import HostName
 from migrator.errors import Refused, SmtpError, VerifyFailed
+from migrator.mailstore import arrivals
 from migrator.net import firewall, timer
 from migrator.steps.base import Context
-
-STATE = "/var/lib/migrate"
-"""The folder on each host in which a migration keeps what has to survive the connection."""
 
 
 def state_folder(context: Context) -> str:
     """Return the folder of this migration's state on a host; only root writes there."""
-    return f"{STATE}/{context.plan.name}"
+    return arrivals.folder(context.plan.name)
 
 
 def prepared(context: Context, script: str) -> str:
     """Return the script, run with the state folder made first, and ended by the first command that fails."""
     folder = state_folder(context)
-    return f"set -e\n(umask 077; mkdir -p {STATE} {folder})\n{script}"
+    return f"set -e\n(umask 077; mkdir -p {arrivals.STATE} {folder})\n{script}"
 
 
 def marker(context: Context) -> str:

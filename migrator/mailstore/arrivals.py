@@ -1,0 +1,154 @@
+"""Mail on the new host that no pass brought: what passes leave behind there, and the look that tells by it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+STATE = "/var/lib/migrate"
+"""The folder on each host in which a migration keeps what has to survive the connection."""
+
+LOG_FORMAT = "%M %l |%i|%n"
+"""What rsync writes of each file: modification time, size, kind of change, name (rsyncd.conf(5), log format)."""
+
+_EARLIER = 2
+"""Seconds by which a mark is older than the look before it: clocks of file systems tick more slowly than `date`."""
+
+_GRACE = 10
+"""Seconds that rsync may take from the line in its log to the file in its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A folder of the new host that a tree is copied into; in a spool, the files of the folder itself are mail."""
+
+    path: str
+    spool: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """What a look found: its time on the new host (seconds since 1970, 0 where it was not told), and the files."""
+
+    looked: int
+    paths: tuple[str, ...]
+
+
+def folder(name: str, state: str = STATE) -> str:
+    """Given a migration's name, return the folder of its state on a host; only root writes there."""
+    return f"{state}/{name}"
+
+
+def log_path(name: str, index: int, state: str = STATE) -> str:
+    """Given a migration's name and a tree's number, return the file on the new host where rsync logs its passes."""
+    return f"{folder(name, state)}/copied-{index}.log"
+
+
+def begin_script(name: str, looked: int | None, state: str = STATE) -> str:
+    """Return the script that marks a pass as begun, in a folder that exists.
+
+    Given when the last look at the new host was (None: there was none, and what is there is given up).
+    """
+    mark = f"{folder(name, state)}/copying"
+    when = "" if looked is None else f"-d @{max(0, looked - _EARLIER)} "
+    return f"touch {when}{mark}\n"
+
+
+def end_script(name: str, state: str = STATE) -> str:
+    """Return the script that marks the pass as ended; what arrived since it began is still looked at."""
+    here = folder(name, state)
+    return f"[ ! -e {here}/copying ] || mv -f {here}/copying {here}/copied\n"
+
+
+def forget_script(name: str, state: str = STATE) -> str:
+    """Return the script that removes all that a migration of this name keeps in its folder on a host."""
+    return f"rm -rf {folder(name, state)}\nrmdir {state} 2>/dev/null || :\n"
+
+
+def look_script(
+    name: str, targets: Sequence[Target], *, interrupted: bool = False, state: str = STATE
+) -> str:
+    """Return the inspecting script that prints the time, then each mail file that no pass of this migration left so.
+
+    Given the targets in the order of the plan. A file is looked at where its change time, which nobody can set, is
+    younger than the beginning of the last pass that ended. It was brought where the log of rsync names it with its
+    modification time and size. With `interrupted` nothing is looked at unless a pass was begun and did not end.
+    """
+    here = folder(name, state)
+    only = f"[ -e {here}/copying ] || exit 0\n" if interrupted else ""
+    looks = "".join(
+        f"look {shlex.quote(target.path.rstrip('/'))} {log_path(name, index, state)} "
+        f"{shlex.quote('./*/*' if target.spool else '*')} || exit 1\n"
+        for index, target in enumerate(targets)
+    )
+    return (
+        f"{only}date +%s\nexport TZ=UTC0\nnewer=\n"
+        f"[ ! -e {here}/copied ] || newer='-newercm {here}/copied'\n"
+        f"compare={shlex.quote(_COMPARE)}\n{_LOOK}{looks}exit 0\n"
+    )
+
+
+def parse(text: str) -> Arrivals:
+    """Given what the look printed, return it as data."""
+    first, _, rest = text.partition("\n")
+    paths = tuple(line.replace("\x01", "\n") for line in rest.split("\n") if line)
+    return Arrivals(int(first) if first.isascii() and first.isdigit() else 0, paths)
+
+
+# Given a folder, rsync's log and a pattern for what in the folder is no mailbox of a spool. A folder that is a
+# symbolic link (Debian: /var/spool/mail) is looked into. Names may hold newlines, so they travel as \001.
+_LOOK = r"""look() {
+    [ -d "$1/" ] || return 0
+    cd "$1/" || return 1
+    log=$2
+    [ -e "$log" ] || log=/dev/null
+    find . -maxdepth 0 $newer >/dev/null || return 1
+    find . -type f -size +0 $newer ! -name '.*' \
+        \( -path '*/new/*' -o -path '*/cur/*' -o ! -path "$3" ! -name '*.lock' \) \
+        -printf '%TY/%Tm/%Td-%TH:%TM:%TS %s %CH:%CM:%CS %P\0' |
+    tr '\n\000' '\001\n' | tree=$1 awk "$compare" stage=log "$log" stage=files -
+}
+"""
+
+# A message in a Maildir is known by its unique name alone: reading it moves it to cur and changes its flags. rsync
+# logs the size that it listed; a mailbox that grew until it was sent is longer, so its time must do, together with
+# a change time close to the log's. What rsync had to leave unfinished gets the time 0 from it.
+_COMPARE = (
+    r"""
+function key(path) {
+    if (path !~ /(^|\/)(new|cur)\/[^\/]*$/) return path
+    sub(/.*\//, "", path)
+    sub(/:2,.*/, "", path)
+    return "/" path
+}
+function plain(name, done, code) {
+    while (match(name, /\\#[0-7][0-7][0-7]/)) {
+        code = substr(name, RSTART + 2, 1) * 64 + substr(name, RSTART + 3, 1) * 8 + substr(name, RSTART + 4, 1)
+        done = done substr(name, 1, RSTART - 1) sprintf("%c", code == 10 ? 1 : code)
+        name = substr(name, RSTART + 5)
+    }
+    return done name
+}
+function seconds(clock) { return substr(clock, 1, 2) * 3600 + substr(clock, 4, 2) * 60 + substr(clock, 7, 2) }
+stage == "log" {
+    if (!match($0, /^[^ ]+ [^ ]+ \[[0-9]+\] [^ ]+ [0-9]+ \|.f[^|]*\|/)) next
+    split(substr($0, 1, RLENGTH), word, " ")
+    name = key(plain(substr($0, RLENGTH + 1)))
+    copied[word[4], word[5], name]
+    logged[word[4], name] = seconds(word[2])
+    next
+}
+{
+    match($0, /^[^ ]+ [^ ]+ [^ ]+ /)
+    split(substr($0, 1, RLENGTH), word, " ")
+    path = substr($0, RLENGTH + 1)
+    name = key(path)
+    sub(/\..*/, "", word[1])
+    if (word[1] == "1970/01/01-00:00:00" || (word[1], word[2], name) in copied) next
+    if ((word[1], name) in logged &&
+        (seconds(word[3]) - logged[word[1], name] + 86401) % 86400 <= GRACE + 1) next
+    print ENVIRON["tree"] "/" path
+}
+"""
+).replace("GRACE", str(_GRACE))
