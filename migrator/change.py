@@ -11,11 +11,15 @@ HostName = Literal["old", "new", "operator"]
 
 @dataclass(frozen=True, slots=True)
 class Shell:
-    """A POSIX sh script for a host. It must bear repetition, and exit with 0 only where its end was reached."""
+    """A POSIX sh script for a host. It must bear repetition, and exit with 0 only where its end was reached.
+
+    `shown` is what a person would type in its place: a rehearsal shows that of a long script.
+    """
 
     host: HostName
     script: str
     timeout: float = 900.0  # seconds
+    shown: str = ""
     kind: Literal["shell"] = "shell"
 
 
@@ -40,7 +44,8 @@ class Upload:
     """Files that change together, and the script that makes them count (rebuild, test, reload).
 
     Where `then` fails, the files of before are put back and `otherwise` runs (default: `then` again), all in the
-    one command on the host. Both may keep files in the folder `$work`, which is removed at the end.
+    one command on the host. Both may keep files in the folder `$work`, which is removed at the end. `shown` is what a
+    person would type in place of `then`.
     """
 
     host: HostName
@@ -48,6 +53,7 @@ class Upload:
     then: str = ""
     otherwise: str | None = None
     timeout: float = 300.0  # seconds
+    shown: str = ""
     kind: Literal["upload"] = "upload"
 
 

@@ -183,9 +183,16 @@ class Engine:
         for attempt in range(1, step.attempts + 1):
             context = replace(self._context, attempt=attempt)
             self._under_way = "looking what is missing"
-            for change in step.changes(context):
-                yield from self._change(step.name, change)
-            complaint = self._complaint(step, context, last=attempt == step.attempts)
+            last = attempt == step.attempts
+            try:
+                for change in step.changes(context):
+                    yield from self._change(step.name, change)
+            except VerifyFailed as failure:
+                if last:
+                    raise
+                complaint = failure.message
+            else:
+                complaint = self._complaint(step, context, last=last)
             if not complaint:
                 break
             yield self._tell(Kind.MESSAGE, step.name, f"once more, because {complaint}")

@@ -40,7 +40,7 @@ class DryRunExecutor:
         """Return what a command would do: the script, the difference of every file, the records, rsync's counts."""
         match command:
             case Shell():
-                return f"on the {command.host} host:\n{_indented(command.script)}"
+                return f"on the {command.host} host:\n{_indented(command.shown or command.script)}"
             case Upload():
                 return self._upload(command)
             case Rsync():
@@ -59,7 +59,9 @@ class DryRunExecutor:
         parts = [f"on the {command.host} host:"]
         parts += [_difference(edit) for edit in command.files]
         if command.then:
-            parts.append(f"then, and where it fails everything is put back:\n{_indented(command.then)}")
+            parts.append(
+                f"then, and where it fails everything is put back:\n{_indented(command.shown or command.then)}"
+            )
         return "\n".join(parts)
 
     def _rsync(self, command: Rsync) -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from migrator.change import Command, DnsUpdate, Note, Rsync, SendProbe, Shell, Upload
-from migrator.errors import CommandFailed, SmtpError
+from migrator.errors import CommandFailed, SmtpError, VerifyFailed
 from migrator.event import Event, Kind
 from migrator.executor.copies import ReachableHost
 from migrator.executor.updates import DnsUpdater
@@ -101,6 +101,15 @@ class LiveExecutor:
             script, timeout=RSYNC_TIMEOUT, on_line=_ProgressReader(self._tell, tree.source)
         )
         if not rsync.passed(output.status, final=command.delete):
+            if output.status == rsync.VANISHED:
+                # Not this pass then; the step's next attempt may find them gone for good.
+                raise VerifyFailed(
+                    f"files of {tree.source} vanished during the pass",
+                    host="new",
+                    expected="exit status 0",
+                    seen=f"exit status {output.status}: {_last_words(output)}",
+                    advice=rsync.advice(output.status),
+                )
             raise CommandFailed(
                 f"rsync of {tree.source} failed",
                 status=output.status,

@@ -16,6 +16,11 @@ RELOAD_WAIT = 15
 START_WAIT = 90
 """How long a daemon may take to listen, in seconds: with an unqualified host name Sendmail waits 60 s itself."""
 
+RELOAD_SHOWN = "kill -HUP PID of the process that listens, and see that a new one does: the port stays open"
+START_SHOWN = "service sendmail start, and see that it listens"
+STOP_SHOWN = "service sendmail stop, and see that nothing listens"
+"""What a person would do in place of these scripts."""
+
 _FUNCTIONS = r"""mta() { # prints KIND PID STARTTIME SESSION TITLE of each process of the MTA; times in ticks since boot
     run_as=$(sed -n 's/^O RunAsUser=\([^:]*\).*/\1/p' /etc/mail/sendmail.cf 2>/dev/null | head -n 1)
     run_as=$(id -u "${run_as:-root}" 2>/dev/null)

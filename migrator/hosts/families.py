@@ -48,6 +48,9 @@ WAYS: dict[Family, Ways] = {
     ),
 }
 
+REBUILD_SHOWN = "make -C /etc/mail"
+"""What a person would type in place of `rebuild`."""
+
 _TEST_MC = r"""if [ -e sendmail.mc ]; then
     if ! m4 {prefix}sendmail.mc >/dev/null 2>"$errors" || grep -q '\*\*\* ERROR' "$errors"; then
         echo 'm4 finds fault with /etc/mail/sendmail.mc:' >&2

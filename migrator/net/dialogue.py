@@ -37,7 +37,7 @@ class Reply:
         return 200 <= self.code < 300
 
 
-class Broken(Exception):  # noqa: N818 - the end of a dialogue, caught within this package
+class Broken(Exception):
     """The dialogue cannot go on; the message says why."""
 
 

@@ -75,7 +75,7 @@ class Answer:
     outcome: Outcome = Outcome.ANSWERED
 
 
-class NoReply(Exception):  # noqa: N818 - an outcome, caught within this package
+class NoReply(Exception):
     """A server gave no reply that can be used."""
 
     def __init__(self, outcome: Outcome, reason: str) -> None:

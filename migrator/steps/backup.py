@@ -35,7 +35,7 @@ class Backup(Step):
             folder = f"{ROOT}/{context.plan.name}/{stamp}"
             yield Change(
                 f"back up Sendmail's configuration on the {host} host to {folder}",
-                Shell(host, _copy(folder, _files(context, host))),
+                Shell(host, _copy(folder, _files(context, host)), shown=f"cp -p of {', '.join(FILES)}"),
                 Undo.NOT_NEEDED,
                 {f"backup.{host}": folder},
             )

@@ -30,17 +30,26 @@ class CloseNew(Step):
         """Yield the closing, the stop of the daemon, so that its queue waits too, and a wait for its children."""
         facts = context.facts("new")
         if port.state(context, "new") != PortState(CLOSED) or daemons.running(context.new).listeners:
+            closing = port.close(context, "new") + daemon.stop(facts)
+            closed = port.close_shown(context, "new")
+            opening = daemon.start(facts) + port.reopen(context, "new")
             yield Change(
                 "close port 25 of the new host and stop its Sendmail",
-                Shell("new", port.prepared(context, port.close(context, "new") + daemon.stop(facts))),
-                Shell("new", port.prepared(context, daemon.start(facts) + port.reopen(context, "new"))),
+                Shell(
+                    "new",
+                    port.prepared(context, closing),
+                    shown=f"{closed}\n{daemon.STOP_SHOWN}",
+                ),
+                Shell(
+                    "new", port.prepared(context, opening), shown=f"{daemon.START_SHOWN}\n{port.REOPEN_SHOWN}"
+                ),
             )
         left = daemons.running(context.new).unfinished if WAITED not in context.memory else ()
         if left:
             script = daemons.end_script(left, patience=0, longest=LONGEST)
             yield Change(
                 f"let {len(left)} sessions and deliveries end on the new host",
-                Shell("new", script, timeout=LONGEST + 60),
+                Shell("new", script, timeout=LONGEST + 60, shown=f"wait for {daemons.words(left)}"),
                 Undo.NOT_NEEDED,
                 {WAITED: daemons.named(left)},
             )

@@ -23,10 +23,15 @@ class CloseOld(Step):
             return
         opening = port.prepared(context, port.no_timer(context) + port.reopen(context, "old"))
         closing = port.reopen_later(context, "old") + port.close(context, "old")
+        shown = f"{port.later_shown(context)}\n{port.close_shown(context, 'old')}"
         yield Change(
             f"close port 25 of the old host, for {int(context.plan.cutover.max_closed.total_seconds())} s at most",
-            Shell("old", port.prepared(context, closing)),
-            Shell("old", opening),
+            Shell(
+                "old",
+                port.prepared(context, closing),
+                shown=shown,
+            ),
+            Shell("old", opening, shown=port.REOPEN_SHOWN),
         )
 
     def verify(self, context: Context) -> None:

@@ -53,7 +53,7 @@ def drain(context: Context, *, of_before: bool) -> Iterator[Change]:
         script = daemons.end_script(left, patience=PATIENCE, longest=LONGEST)
         yield Change(
             f"let {len(left)} sessions and deliveries end on the old host that began before the switch",
-            Shell("old", script, timeout=LONGEST + 60),
+            Shell("old", script, timeout=LONGEST + 60, shown=f"wait for {daemons.words(left)}"),
             Undo.NOT_NEEDED,
         )
     if waiting.for_own_mailboxes(context):

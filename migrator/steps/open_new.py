@@ -25,7 +25,7 @@ class OpenNew(Step):
         script = daemon.start(context.facts("new")) + port.no_timer(context) + port.reopen(context, "new")
         yield Change(
             "open port 25 of the new host to all",
-            Shell("new", port.prepared(context, script)),
+            Shell("new", port.prepared(context, script), shown=f"{daemon.START_SHOWN}\n{port.REOPEN_SHOWN}"),
             Undo.IMPOSSIBLE,
             {"open-new.timer": "dropped"},
         )

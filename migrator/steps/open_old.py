@@ -23,7 +23,7 @@ class OpenOld(Step):
         if port.state(context, "old") != PortState(OPEN) or "open-old.timer" not in context.memory:
             yield Change(
                 "open port 25 of the old host",
-                Shell("old", script),
+                Shell("old", script, shown=port.REOPEN_SHOWN),
                 Undo.NOT_NEEDED,
                 {"open-old.timer": "dropped"},
             )

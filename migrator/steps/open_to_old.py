@@ -29,9 +29,11 @@ class OpenToOld(Step):
             + port.close(context, "new", allowed)
             + daemon.start(context.facts("new"))
         )
+        closed = port.close_shown(context, "new", allowed)
+        shown = f"{port.later_shown(context)}\n{closed}\n{daemon.START_SHOWN}"
         yield Change(
             f"start Sendmail on the new host, open to the old one only ({' '.join(allowed)})",
-            Shell("new", port.prepared(context, script)),
+            Shell("new", port.prepared(context, script), shown=shown),
             Undo.IMPOSSIBLE,
         )
 

@@ -56,6 +56,7 @@ class Relay(Step):
             sources,
             _without_domains(context, sources),
             test=_test(context),
+            test_shown="\n".join(f"sendmail -bv {PROBE}@{domain}" for domain in context.plan.domains),
             remember=_generations(context),
         )
         if switch:

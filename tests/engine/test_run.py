@@ -154,6 +154,12 @@ class TestFailure:
         with_step(bench, probe).run()
         assert probe.asked == ["ready", *["changes", "verify"] * 3]
 
+    def test_a_deed_that_falls_short_is_an_attempt_as_well(self, bench: Bench) -> None:
+        probe = Probe(changes=raising(VerifyFailed("files vanished"), times=1))
+        probe.attempts = 2  # type: ignore[misc] # this one step only
+        with_step(bench, probe).run()
+        assert probe.asked == ["ready", "changes", "changes", "verify"]
+
     def test_the_last_attempt_fails_the_step(self, bench: Bench) -> None:
         with pytest.raises(VerifyFailed, match="differs"):
             with_step(bench, Probe(verify=raising(VerifyFailed("differs")))).run()

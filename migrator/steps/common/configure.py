@@ -68,6 +68,7 @@ def change(
     wanted: Mapping[str, str],
     *,
     test: str = "",
+    test_shown: str = "",
     remember: Mapping[str, str] | None = None,
 ) -> Change | None:
     """Return the change that gives files these texts, rebuilds, tests and reloads; None where all have them.
@@ -83,6 +84,7 @@ def change(
     if not edits:
         return None
     facts = context.facts(host)
+    shown = "\n".join(filter(None, (families.REBUILD_SHOWN, test_shown, daemon.RELOAD_SHOWN)))
     derived = tuple(
         FileEdit(path, None, _bytes(sources.texts[path]), check=False)
         for path in DERIVED
@@ -96,8 +98,8 @@ def change(
     undo_then = f"set -e\n{again}{daemon.reload_and_outlive(facts, longest=OUTLIVE)}"
     return Change(
         summary,
-        Upload(host, edits, then, otherwise=f"set -e\n{_PUT_BACK}{again}{daemon.reload_and_prove(facts)}"),
-        Upload(host, back + derived, undo_then),
+        Upload(host, edits, then, f"set -e\n{_PUT_BACK}{again}{daemon.reload_and_prove(facts)}", shown=shown),
+        Upload(host, back + derived, undo_then, shown=f"rebuild the maps\n{daemon.RELOAD_SHOWN}"),
         dict(remember or {}),
     )
 

@@ -10,6 +10,8 @@ from migrator.mailstore import arrivals
 from migrator.net import firewall, timer
 from migrator.steps.base import Context
 
+REOPEN_SHOWN = "take the rule for port 25 away"
+
 
 def state_folder(context: Context) -> str:
     """Return the folder of this migration's state on a host; only root writes there."""
@@ -43,6 +45,19 @@ def tool(context: Context, host: HostName) -> firewall.Tool:
 def close(context: Context, host: HostName, allowed: Sequence[str] = ()) -> str:
     """Return the script that closes a host's port 25, except to `allowed`."""
     return firewall.close_script(tool(context, host), context.plan.name, allowed)
+
+
+def close_shown(context: Context, host: HostName, allowed: Sequence[str] = ()) -> str:
+    """Return what the closing does, for a person."""
+    sources = " and ".join(("loopback", *allowed))
+    return f"{tool(context, host)}: reject new connections to TCP port 25 with a reset, except from {sources}"
+
+
+def later_shown(context: Context) -> str:
+    """Return what the timer does, for a person."""
+    return (
+        f"in {int(context.plan.cutover.max_closed.total_seconds())} s, by a timer on the host: {REOPEN_SHOWN}"
+    )
 
 
 def reopen(context: Context, host: HostName) -> str:
