@@ -92,7 +92,7 @@ def look_script(
 def parse(text: str) -> Arrivals:
     """Given what the look printed, return it as data."""
     first, _, rest = text.partition("\n")
-    paths = tuple(line.replace("\x01", "\n") for line in rest.split("\n") if line)
+    paths = tuple(sorted(line.replace("\x01", "\n") for line in rest.split("\n") if line))
     return Arrivals(int(first) if first.isascii() and first.isdigit() else 0, paths)
 
 
