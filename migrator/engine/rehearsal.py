@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from migrator.change import Change, Command, Note, Undo
@@ -23,6 +24,20 @@ class Previewer(Executor, Protocol):
         """Return what a command would do, in lines for a person."""
 
 
+class _Impatient:
+    """A clock for a rehearsal: a step that polls for something sees its time run out at once, and not after minutes."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._skipped = timedelta()
+
+    def now(self) -> datetime:
+        return self._now() + self._skipped
+
+    def sleep(self, seconds: float) -> None:
+        self._skipped += timedelta(seconds=seconds)
+
+
 class Rehearsal(Engine):
     """Drives the steps over hosts that stay as they are.
 
@@ -33,7 +48,8 @@ class Rehearsal(Engine):
     """
 
     def __init__(self, steps: Sequence[Step], executor: Previewer, state: State, context: Context) -> None:
-        super().__init__(steps, executor, Scratch(state), context)
+        clock = _Impatient(context.now)
+        super().__init__(steps, executor, Scratch(state), replace(context, now=clock.now, sleep=clock.sleep))
         self._previews = executor
         self._open = False
         self.exit_code = 0

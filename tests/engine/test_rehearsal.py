@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from migrator.change import Change, Note, Undo
 from migrator.engine import Rehearsal
@@ -93,6 +94,17 @@ class TestRehearsal:
         events, exit_code = bench.rehearse()
         assert "step_waiting probe" in kinds(events)
         assert exit_code == 0
+
+    def test_nobody_waits_for_a_step_that_polls(self, bench: Bench) -> None:
+        def poll(context: Context) -> None:
+            end = context.now() + timedelta(hours=2)
+            while context.now() < end:
+                context.sleep(1.0)
+            raise VerifyFailed("nothing came")
+
+        _, exit_code = with_step(bench, Probe(verify=poll)).rehearse()
+        assert exit_code == 1
+        assert bench.world.clock.slept == []
 
     def test_it_starts_from_what_is_done_already(self, bench: Bench) -> None:
         bench.run(until="relay")
