@@ -6,9 +6,10 @@ import shlex
 from collections.abc import Iterator
 
 from migrator.change import Change, SendProbe, Undo
-from migrator.errors import Refused, VerifyFailed
+from migrator.errors import VerifyFailed
 from migrator.net.smtp import received_hosts
 from migrator.steps.base import Context, Phase, Step
+from migrator.steps.common.recipient import recipient_of
 
 FOREIGN = "nobody@relay-test.invalid"
 """A recipient that neither host may take from a stranger: .invalid exists nowhere (RFC 2606)."""
@@ -64,26 +65,6 @@ class Smoke(Step):
                     seen=", ".join(strays),
                     advice="the old host still delivers locally: see `sendmail -bv` there, then move this message",
                 )
-
-
-def recipient_of(context: Context) -> str:
-    """Return whom the test message is for: the plan's, else the first mailbox of the spool that a person has.
-
-    Raises Refused where there is none.
-    """
-    if context.plan.smoke.recipient:
-        return context.plan.smoke.recipient
-    facts = context.facts("old")
-    people = [name for name in facts.spool if name in facts.accounts and facts.accounts[name].uid >= 500]
-    if not people:
-        raise Refused(
-            "no mailbox was found to send a test message to",
-            host="old",
-            expected=f"a mailbox of an account in {context.plan.old.mail_spool}",
-            seen="none",
-            advice="name one in smoke.recipient",
-        )
-    return f"{people[0]}@{context.plan.domains[0]}"
 
 
 def _places(context: Context, host: str, token: str) -> list[str]:

@@ -9,6 +9,7 @@ from migrator.errors import Refused, SmtpError, VerifyFailed
 from migrator.mailstore import arrivals
 from migrator.net import firewall, timer
 from migrator.steps.base import Context
+from migrator.steps.common.recipient import recipient_of
 
 REOPEN_SHOWN = "take the rule for port 25 away"
 
@@ -103,10 +104,11 @@ def expect_greeting(context: Context, host: HostName, *, tries: int = 20) -> Non
     """Raise VerifyFailed where port 25 of the host's first address does not talk SMTP to the operator's machine."""
     plan = context.plan
     address = (plan.old if host == "old" else plan.new).address
+    recipient = recipient_of(context)
     seen = ""
     for _ in range(tries):
         try:
-            code, text = context.mail.recipient(address, sender="", recipient=f"postmaster@{plan.domains[0]}")
+            code, text = context.mail.recipient(address, sender="", recipient=recipient)
         except SmtpError as error:
             seen = error.seen or error.message
         else:
@@ -115,9 +117,9 @@ def expect_greeting(context: Context, host: HostName, *, tries: int = 20) -> Non
                 return
         context.sleep(0.5)
     raise VerifyFailed(
-        f"port 25 of the {host} host does not take mail for {plan.domains[0]}",
+        f"port 25 of the {host} host does not take mail for {recipient}",
         host=host,
-        expected=f"RCPT TO:<postmaster@{plan.domains[0]}> at {address} is answered with 250",
+        expected=f"RCPT TO:<{recipient}> at {address} is answered with 250",
         seen=seen,
         advice="see that Sendmail listens on this address (DAEMON_OPTIONS Addr=) and what its log says",
     )
