@@ -65,7 +65,13 @@ def destination(tree: SyncTree) -> str:
 
 
 def pull_script(
-    words: tuple[str, ...], *, index: int, tree: SyncTree, name: str, endpoint: tuple[str, int, str]
+    words: tuple[str, ...],
+    *,
+    index: int,
+    tree: SyncTree,
+    name: str,
+    endpoint: tuple[str, int, str],
+    state: str = arrivals.STATE,
 ) -> str:
     """Return the sh script for the new host that pulls the plan's tree `index` with the migration's key.
 
@@ -78,8 +84,8 @@ def pull_script(
     target = shlex.quote(destination(tree))
     make = ""
     if "--dry-run" not in words:
-        log = arrivals.log_path(name, index)
-        make = _made(target, name, log)
+        log = arrivals.log_path(name, index, state)
+        make = _made(target, log)
         words += _log_words(words, log)
     transport = " ".join(ssh_words(KeyPaths.of(name, "$home"), port))
     return (
@@ -90,11 +96,11 @@ def pull_script(
     )
 
 
-def _made(target: str, name: str, log: str) -> str:
+def _made(target: str, log: str) -> str:
     # rsync would go on without a log that it cannot write, and what it copied would look like mail of the new host.
     return (
         f"[ -d {target} ] || mkdir -p -- {target} || exit 1\n"
-        f"(umask 077; mkdir -p {arrivals.folder(name)} && : >>{log}) || exit 1\n"
+        f"(umask 077; mkdir -p {log.rpartition('/')[0]} && : >>{log}) || exit 1\n"
         "export TZ=UTC0\n"
     )
 

@@ -32,9 +32,10 @@ until [ -e /run/lab-go ]; do sleep 0.05; done
 exit $status
 """
 BREAKING = """#!/bin/sh
-# Is slow, and is told to end in the middle of the large mailbox.
-/usr/bin/rsync --bwlimit=4000 "$@" & sleep 2
-kill -SIGNAL $!; wait $!
+# Is ended, all its processes, in the middle of the large mailbox.
+/usr/bin/rsync "$@" & running=$!
+until ls /var/mail/.user09.* >/dev/null 2>&1; do sleep 0.02; done
+pkill -SIGNAL -f ^/usr/bin/rsync; wait $running
 """
 
 
@@ -155,13 +156,15 @@ def test_what_a_reader_on_the_new_host_does_to_copies_is_no_arrival(lab: Lab) ->
 
 @pytest.mark.parametrize("sign", ["TERM", "KILL"])
 def test_what_an_rsync_that_was_ended_leaves_is_no_arrival(lab: Lab, sign: str) -> None:
-    lab.shell("old", "cd /var/mail && cp -p user02 user00 && head -c 16000000 /dev/urandom >>user00")
+    lab.shell("old", "head -c 200000000 /dev/zero >>/var/mail/user09")
     replace_rsync(lab, BREAKING.replace("SIGNAL", sign))
-    assert lab.migrate("run", "--until", "presync").returncode == 1
-    lab.shell("new", "ls -A /var/mail | grep -q user00")
+    broken = lab.migrate("run", "--until", "presync")
+    assert "rsync of /var/spool/mail/" in broken.stderr
+    left = lab.shell("new", "cd /var/mail && ls -A | grep user09").strip()
+    assert left == "user09" if sign == "TERM" else left.startswith(".user09.")
     real_rsync(lab)
     succeed(lab, "run", "--until", "presync")
-    assert lab.shell("new", "cksum </var/mail/user00") == lab.shell("old", "cksum </var/mail/user00")
+    assert lab.shell("new", "cksum </var/mail/user09") == lab.shell("old", "cksum </var/mail/user09")
 
 
 def test_a_rollback_takes_the_marks_away_so_that_a_second_migration_is_guarded(lab: Lab) -> None:

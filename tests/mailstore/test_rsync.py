@@ -38,7 +38,9 @@ def test_the_script_gives_rsync_a_number_and_no_path_of_the_old_host(
     (tmp_path / "rsync").write_text('#!/bin/sh\nfor each; do echo "$each"; done\n')
     (tmp_path / "rsync").chmod(0o755)
     tree = SyncTree("/never told/", f"{tmp_path}/it's new/below", ("two words", "$(id)"))
-    script = pull_script(pass_words(tree), index=1, tree=tree, name="unit", endpoint=endpoint)
+    script = pull_script(
+        pass_words(tree), index=1, tree=tree, name="unit", endpoint=endpoint, state=f"{tmp_path}/state"
+    )
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
     done = subprocess.run(
         ["sh", "-s"], input=script, capture_output=True, text=True, check=True, env=environment
@@ -52,12 +54,34 @@ def test_the_script_gives_rsync_a_number_and_no_path_of_the_old_host(
     assert transport.endswith(f"-p {endpoint[1]}")
     assert "never told" not in done.stdout
     assert Path(tree.target).is_dir()
+    log = tmp_path / "state" / "unit" / "copied-1.log"
+    assert f"--log-file={log}" in words
+    assert (log.stat().st_mode & 0o777, log.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
+def test_a_pass_that_cannot_keep_its_log_copies_nothing(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("")
+    tree = SyncTree("/a/", f"{tmp_path}/new/")
+    script = pull_script(
+        pass_words(tree), index=0, tree=tree, name="unit", endpoint=OLD, state=f"{tmp_path}/state"
+    )
+    done = subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "state" in done.stderr
+
+
+def test_a_pass_by_contents_has_times_logged_that_it_only_sets() -> None:
+    words = pass_words(TREE, checksum=True)
+    script = pull_script(words, index=0, tree=TREE, name="unit", endpoint=OLD)
+    assert "--out-format=%i" in script
+    assert "--out-format" not in pull_script(pass_words(TREE), index=0, tree=TREE, name="unit", endpoint=OLD)
 
 
 def test_a_rehearsal_makes_no_folder(tmp_path: Path) -> None:
     tree = SyncTree("/a/", f"{tmp_path}/new/")
     script = pull_script(pass_words(tree, dry_run=True), index=0, tree=tree, name="unit", endpoint=OLD)
     assert "mkdir" not in script
+    assert "--log-file" not in script
 
 
 def test_a_tree_fills_its_target() -> None:
