@@ -178,3 +178,9 @@ def test_a_rollback_takes_the_marks_away_so_that_a_second_migration_is_guarded(l
     deliver(lab, MBOX, "own-1")
     expect_refused(lab.migrate("run", "--until", "presync"), MBOX)
     assert tokens(lab, MBOX)["own-1"] == 1
+
+
+def test_a_finished_migration_leaves_no_folder_of_its_own(firewall_lab: Lab) -> None:
+    succeed(firewall_lab, "run", "--yes", "--wait")
+    for role in ("old", "new"):
+        assert firewall_lab.exec(role, "test", "-e", "/var/lib/migrate")[0] != 0
