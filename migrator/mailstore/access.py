@@ -17,7 +17,7 @@ KNOCK = "migrate-hello"
 TREE = "migrate-tree-"
 """What a command over the key begins with: this and the number of a tree in the plan."""
 
-SHORT_OPTIONS = "vlHogDtprzcnAXSWxIiqhU"
+SHORT_OPTIONS = "vlHogDtprzcnAXSWxIiqhuU"
 """The one-letter options that a reading rsync server may get; none follows links or removes what it sent."""
 
 LONG_OPTIONS = (

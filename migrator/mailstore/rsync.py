@@ -46,11 +46,12 @@ def pass_words(
     """Return rsync's options for a pass over a tree, without the way to the old host.
 
     Hard links stay links (Maildir programs make them). What is excluded is kept on the new host as well when
-    others are deleted. Owners go by name where both hosts know it, unless `numeric_ids`.
+    others are deleted. Owners go by name where both hosts know it, unless `numeric_ids`. Until the final pass, which
+    deletes, a file that is younger on the new host stays: mail came in there, which the next guard reports.
     """
     words = ["rsync", "-aH", "--partial", f"--timeout={STALL}"]
     words += ["--numeric-ids"] if numeric_ids else []
-    words += ["--delete-after"] if delete else []
+    words += ["--delete-after"] if delete else ["--update"]
     words += ["--checksum"] if checksum else []
     words += ["--dry-run"] if dry_run else []
     words += ["--out-format=%i %n%L"] if itemize else ["--stats"]

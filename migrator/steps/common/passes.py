@@ -34,7 +34,8 @@ def one_pass(
     yield Change(
         f"{summary}: begin",
         Shell("new", prepared(context, arrivals.begin_script(context.plan.name, looked))),
-        forget(context),
+        # The marks and logs stay after a rollback: by them a second migration knows its copies from mail that came.
+        Undo.NOT_NEEDED,
     )
     for index, tree in enumerate(context.plan.sync):
         how = ", deletions included" if delete else ""
@@ -94,7 +95,7 @@ def guard(context: Context, *, interrupted: bool = False) -> int | None:
 
 
 def forget(context: Context, host: HostName = "new") -> Shell:
-    """Return what removes the marks and the logs of the passes, so that a second migration starts afresh."""
+    """Return what removes the marks and the logs of the passes, once the migration is over."""
     return Shell(host, arrivals.forget_script(context.plan.name))
 
 
