@@ -1,0 +1,96 @@
+"""The new host is closed and quiet before anything is copied over its mailboxes."""
+
+from __future__ import annotations
+
+import pytest
+
+from migrator.change import Undo
+from migrator.errors import Refused, VerifyFailed
+from migrator.steps.close_new import WAITED, CloseNew
+from tests.steps.stage import LISTENER, Stage, processes, script, summaries, undo_script
+
+SESSION = (79, 77, 95_000, "sendmail: 4ATxyz mx.example.net [192.0.2.1]: DATA")
+CLOSING = "close port 25 of the new host and stop its Sendmail"
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return Stage(CloseNew())
+
+
+def test_the_port_is_closed_before_sendmail_is_stopped(stage: Stage) -> None:
+    (change,) = stage.perform()
+    assert change.summary == CLOSING
+    text = script(change)
+    assert text.startswith("set -e\n")
+    assert text.index("tcp dport 25") < text.index("service sendmail stop")
+    assert (stage.new.port, stage.new.listening) == ("closed", False)
+    assert (stage.old.port, stage.old.listening) == ("open", True)
+    stage.verify()
+
+
+def test_nobody_passes_and_no_timer_opens_it(stage: Stage) -> None:
+    text = script(stage.perform()[0])
+    assert "saddr" not in text
+    assert "END_OF_ACTION" not in text
+
+
+def test_undone_sendmail_listens_before_the_port_opens(stage: Stage) -> None:
+    text = undo_script(stage.perform()[0])
+    assert text.index("service sendmail start") < text.rindex("nft -f -")
+
+
+@pytest.mark.parametrize(("port", "listening"), [("open", False), ("closed", True), ("partly closed", False)])
+def test_half_of_it_is_not_enough(stage: Stage, port: str, listening: bool) -> None:
+    stage.new.port, stage.new.listening = port, listening
+    assert summaries(stage.look()) == [CLOSING]
+    with pytest.raises(VerifyFailed):
+        stage.verify()
+
+
+def test_a_port_that_lets_the_old_host_pass_is_not_closed(stage: Stage) -> None:
+    stage.new.port, stage.new.listening = "closed except 198.51.100.10", False
+    with pytest.raises(VerifyFailed) as failed:
+        stage.verify()
+    assert (failed.value.expected, failed.value.seen) == ("closed", "closed except to 198.51.100.10")
+    assert summaries(stage.look()) == [CLOSING]
+
+
+def test_open_sessions_are_waited_for_and_remembered(stage: Stage) -> None:
+    stage.new.port = "closed"
+    processes(stage.new, SESSION)
+    (change,) = stage.perform()
+    assert change.summary == "let 1 sessions and deliveries end on the new host"
+    assert "for one in 79:95000; do" in script(change)
+    assert change.undo is Undo.NOT_NEEDED
+    assert stage.memory == {WAITED: "79:95000"}
+    assert stage.look() == []
+
+
+def test_a_session_that_was_waited_for_and_lives_fails(stage: Stage) -> None:
+    stage.new.port = "closed"
+    stage.memory[WAITED] = "79:95000"
+    processes(stage.new, SESSION)
+    with pytest.raises(VerifyFailed, match="still runs on the new host") as failed:
+        stage.verify()
+    assert failed.value.seen == "79 (sendmail: 4ATxyz mx.example.net [192.0.2.1]: DATA)"
+
+
+def test_a_number_that_was_used_again_is_another_process(stage: Stage) -> None:
+    stage.new.port = "closed"
+    stage.memory[WAITED] = "79:10"
+    processes(stage.new, SESSION)
+    stage.verify()
+
+
+def test_a_listener_behind_a_closed_port_fails(stage: Stage) -> None:
+    stage.new.port = "closed"
+    processes(stage.new, LISTENER)
+    with pytest.raises(VerifyFailed, match="still runs on the new host"):
+        stage.verify()
+
+
+def test_a_host_without_a_firewall_cannot_be_closed(stage: Stage) -> None:
+    stage.facts("new", firewall="")
+    with pytest.raises(Refused, match="no firewall tool"):
+        stage.look()

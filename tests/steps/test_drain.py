@@ -1,0 +1,150 @@
+"""What began before the switch ends, and what waits for a mailbox of the old host is delivered before the copy."""
+
+from __future__ import annotations
+
+import pytest
+
+from migrator.change import Undo
+from migrator.errors import StartOver, VerifyFailed
+from migrator.steps.drain import Drain
+from migrator.steps.relay import GENERATIONS
+from tests.steps.stage import LISTENER, Stage, processes, queue, queued, script, summaries
+
+NOW = (300, 300, 99_000, LISTENER[3])
+"""The daemon that holds the relay, of session 300."""
+BEFORE = (301, 77, 99_500, "sendmail: ./4ATold from queue")
+"""Forked by the daemon of session 77, though it is younger than the new daemon."""
+SINCE = (302, 300, 99_600, "sendmail: 4ATnew mx.example.net [192.0.2.1]: DATA")
+END = "let 1 sessions and deliveries end on the old host that began before the switch"
+DELIVER = "deliver what waits for mailboxes of the old host itself"
+
+
+@pytest.fixture
+def stage() -> Stage:
+    stage = Stage(Drain())
+    stage.memory[GENERATIONS] = "77"
+    processes(stage.old, NOW)
+    return stage
+
+
+@pytest.fixture
+def closed() -> Stage:
+    """Return the step under the firewall strategy: nothing was switched, the port is closed."""
+    stage = Stage(Drain(), "firewall")
+    stage.old.port = "closed"
+    return stage
+
+
+def failure(stage: Stage) -> VerifyFailed:
+    with pytest.raises(VerifyFailed) as failed:
+        stage.verify()
+    return failed.value
+
+
+class TestGenerations:
+    def test_a_quiet_host_has_nothing_to_wait_for(self, stage: Stage) -> None:
+        assert stage.look() == []
+        stage.verify()
+
+    def test_what_a_daemon_of_before_forked_is_waited_for(self, stage: Stage) -> None:
+        processes(stage.old, NOW, BEFORE, SINCE)
+        (change,) = stage.look()
+        assert change.summary == END
+        assert "for one in 301:99500; do" in script(change)
+        assert change.undo is Undo.NOT_NEEDED
+
+    def test_mail_that_came_in_since_is_not_waited_for(self, stage: Stage) -> None:
+        processes(stage.old, NOW, SINCE)
+        assert stage.look() == []
+        stage.verify()
+
+    def test_what_is_older_than_the_daemon_is_waited_for_whatever_its_session(self, stage: Stage) -> None:
+        processes(stage.old, NOW, (250, 250, 98_000, "sendmail: ./4ATold from queue"))
+        assert summaries(stage.look()) == [END]
+
+    def test_a_session_that_the_listener_has_now_is_not_of_before(self, stage: Stage) -> None:
+        stage.memory[GENERATIONS] = "77 300"
+        processes(stage.old, NOW, SINCE)
+        assert stage.look() == []
+
+    def test_without_a_listener_nothing_counts_as_new(self, stage: Stage) -> None:
+        processes(stage.old, SINCE)
+        assert summaries(stage.look()) == [END]
+
+    def test_daemons_themselves_and_commands_of_users_are_not_waited_for(self, stage: Stage) -> None:
+        runner = (303, 77, 100, "sendmail: Queue runner@00:10:00 for /var/spool/mqueue")
+        processes(stage.old, NOW, runner, (304, 77, 100, "/usr/sbin/sendmail -t"))
+        assert stage.look() == []
+
+    def test_idle_sessions_are_ended_after_half_a_minute(self, stage: Stage) -> None:
+        processes(stage.old, NOW, (305, 77, 100, "sendmail: server mx.example.net [192.0.2.1] cmd read"))
+        assert '[ "$waited" -ge 30 ]' in script(stage.look()[0])
+
+
+class TestQueue:
+    def test_a_message_that_an_alias_turned_home_is_delivered_now(self, stage: Stage) -> None:
+        queue(stage.old, queued("qf4ATown", "user01"), queued("qf4ATother", "someone@example.net"))
+        (change,) = stage.look()
+        assert change.summary == DELIVER
+        assert script(change) == "sendmail -OMinQueueAge=0 -OQueueLA=1000 -qI4ATown\n"
+        assert change.undo is Undo.NOT_NEEDED
+
+    def test_a_hostile_name_in_the_queue_is_one_word(self, stage: Stage) -> None:
+        queue(stage.old, queued("qf$(reboot) x", "user01"))
+        assert script(stage.look()[0]).endswith("-qI'$(reboot) x'\n")
+
+    @pytest.mark.parametrize(
+        "message",
+        [
+            queued("qf4AT1", "user01@example.test"),
+            queued("qf4AT1", "|/usr/bin/program"),
+            queued("qf4AT1", "/var/log/archive"),
+            queued("hf4AT1", "user01"),
+        ],
+        ids=["relayed by now", "a program", "a file", "quarantined"],
+    )
+    def test_what_no_run_would_put_into_a_mailbox_stays(self, stage: Stage, message: str) -> None:
+        queue(stage.old, message)
+        assert stage.look() == []
+        stage.verify()
+
+
+class TestVerify:
+    def test_a_delivery_that_is_left_is_named(self, stage: Stage) -> None:
+        processes(stage.old, NOW, BEFORE)
+        failed = failure(stage)
+        assert failed.message == "deliveries from before the switch still run on the old host"
+        assert failed.seen == "301 (sendmail: ./4ATold from queue)"
+        assert "their messages stay in the queue" in str(failed.advice)
+
+    def test_a_message_that_cannot_be_delivered_is_named_with_its_reason(self, stage: Stage) -> None:
+        queue(stage.old, queued("qf4AT1", "user01", reason="Deferred: mailbox full"))
+        failed = failure(stage)
+        assert failed.message == "1 messages wait for mailboxes of the old host itself"
+        assert failed.seen == "4AT1: Deferred: mailbox full"
+
+    def test_it_is_tried_more_than_once(self, stage: Stage) -> None:
+        assert Drain.attempts == 5
+
+
+class TestFirewall:
+    def test_every_session_is_waited_for(self, closed: Stage) -> None:
+        processes(closed.old, NOW, BEFORE, SINCE)
+        (change,) = closed.look()
+        assert "for one in 301:99500 302:99600; do" in script(change)
+        assert "2 sessions" in change.summary
+
+    def test_a_closed_port_lets_them_end(self, closed: Stage) -> None:
+        closed.ready()
+        assert closed.look() == []
+        closed.verify()
+
+    def test_a_port_that_opened_by_its_timer_is_closed_again_first(self, closed: Stage) -> None:
+        closed.old.port = "open"
+        with pytest.raises(StartOver) as again:
+            closed.ready()
+        assert (again.value.step, again.value.host) == ("close-old", "old")
+
+    def test_hold_leaves_the_port_open(self, stage: Stage) -> None:
+        assert stage.old.port == "open"
+        stage.ready()

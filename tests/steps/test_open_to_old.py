@@ -1,0 +1,72 @@
+"""The new host takes mail from the old one alone, whichever address that comes from."""
+
+from __future__ import annotations
+
+import pytest
+
+from migrator.change import Undo
+from migrator.errors import VerifyFailed
+from migrator.plan import HostPlan
+from migrator.steps.open_to_old import OpenToOld, from_old
+from tests.steps.stage import LISTENER, Stage, processes, script, summaries
+
+
+@pytest.fixture
+def stage() -> Stage:
+    stage = Stage(OpenToOld())
+    stage.new.port, stage.new.listening = "closed", False
+    return stage
+
+
+def test_only_the_old_host_passes_and_sendmail_runs(stage: Stage) -> None:
+    assert summaries(stage.perform()) == [
+        "start Sendmail on the new host, open to the old one only (198.51.100.10)"
+    ]
+    assert (stage.new.port, stage.new.listening) == ("closed except 198.51.100.10", True)
+    stage.verify()
+
+
+def test_the_timer_and_the_rules_stand_before_sendmail_starts(stage: Stage) -> None:
+    text = script(stage.perform()[0])
+    starts = text.index("service sendmail start")
+    assert text.index("--on-active=120s") < text.index("ip saddr 198.51.100.10 tcp dport 25 accept") < starts
+
+
+def test_from_here_on_there_is_no_way_back(stage: Stage) -> None:
+    assert stage.perform()[0].undo is Undo.IMPOSSIBLE
+
+
+def test_every_address_of_the_old_host_passes_once_and_in_order(stage: Stage) -> None:
+    stage.plan(old=HostPlan("root@198.51.100.10", ("2001:db8::10", "198.51.100.10")))
+    stage.facts("old", addresses=("198.51.100.10", "10.0.0.5", "2001:DB8:0::10"), source="203.0.113.9")
+    assert from_old(stage.context()) == ("10.0.0.5", "198.51.100.10", "203.0.113.9", "2001:db8::10")
+    text = script(stage.look()[0])
+    assert "ip saddr 203.0.113.9 tcp dport 25 accept" in text
+    assert "ip6 saddr 2001:db8::10 tcp dport 25 accept" in text
+
+
+def test_what_is_open_to_the_old_host_is_left_alone(stage: Stage) -> None:
+    stage.perform()
+    assert stage.look() == []
+
+
+def test_open_to_the_old_host_without_sendmail_is_not_done(stage: Stage) -> None:
+    stage.new.port = "closed except 198.51.100.10"
+    assert len(stage.look()) == 1
+    with pytest.raises(VerifyFailed, match="does not run on the new host"):
+        stage.verify()
+
+
+def test_a_port_that_opened_to_all_by_its_timer_passes(stage: Stage) -> None:
+    stage.new.port = "open"
+    processes(stage.new, LISTENER)
+    stage.verify()
+
+
+@pytest.mark.parametrize("port", ["closed", "closed except 192.0.2.1"])
+def test_a_port_that_keeps_the_old_host_out_fails(stage: Stage, port: str) -> None:
+    stage.new.port = port
+    processes(stage.new, LISTENER)
+    with pytest.raises(VerifyFailed) as failed:
+        stage.verify()
+    assert failed.value.expected == "closed except to 198.51.100.10"
