@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from migrator.change import AddressSet, Change, FileEdit, Shell, Undo, Upload
+from migrator.change import AddressSet, Change, FileEdit, Rsync, Shell, Undo, Upload
 from migrator.net.question import Answer
 from migrator.plan import HostPlan
 from migrator.plan.shapes import Strategy
@@ -73,6 +73,15 @@ class Stage:
 
     def verify(self, **context: Any) -> None:
         self.step.verify(self.context(**context))
+
+    @property
+    def passes(self) -> list[tuple[int, bool, bool]]:
+        """Return the passes of rsync that were made: the tree, whether it deletes, whether it compares contents."""
+        return [
+            (command.tree, command.delete, command.checksum)
+            for command in self.executor.performed
+            if isinstance(command, Rsync)
+        ]
 
 
 class LateNames(FakeNames):

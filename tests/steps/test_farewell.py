@@ -1,0 +1,48 @@
+"""What no program can do is said, once, with the names and addresses of this migration."""
+
+from __future__ import annotations
+
+import pytest
+
+from migrator.change import Note, Undo
+from migrator.plan import HostPlan
+from migrator.steps.farewell import Farewell
+from tests.steps.stage import Stage, summaries
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return Stage(Farewell())
+
+
+def test_each_task_is_a_note_for_a_person(stage: Stage) -> None:
+    changes = stage.perform()
+    assert all(line.startswith("by hand: ") for line in summaries(changes))
+    assert {(change.do, change.undo) for change in changes} == {(Note(), Undo.NOT_NEEDED)}
+
+
+@pytest.mark.parametrize(
+    "word", ["SPF", "reverse record", "TLSA", "MTA-STS", "mailq", "IMAP", "/etc/mail/access"]
+)
+def test_what_breaks_mail_after_a_move_is_named(stage: Stage, word: str) -> None:
+    assert word in "\n".join(summaries(stage.look()))
+
+
+def test_all_addresses_and_domains_are_named(stage: Stage) -> None:
+    stage.plan(
+        domains=("example.test", "example.org"),
+        old=HostPlan("root@198.51.100.10", ("198.51.100.10", "2001:db8::10")),
+    )
+    stage.plan_new("198.51.100.20", "2001:db8::20")
+    assert summaries(stage.look())[0] == (
+        "by hand: see that SPF of example.test, example.org names 198.51.100.20 and 2001:db8::20, "
+        "and keep 198.51.100.10 and 2001:db8::10 in it until the old host is off"
+    )
+
+
+def test_it_is_said_once_and_only_when_all_was_said(stage: Stage) -> None:
+    changes = stage.look()
+    assert [change.remember for change in changes] == [{}] * (len(changes) - 1) + [{"farewell": "said"}]
+    stage.perform()
+    assert stage.look() == []
+    stage.verify()
