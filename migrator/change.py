@@ -62,12 +62,13 @@ class Rsync:
     """One pass over one tree of the plan, pulled by the new host.
 
     `delete` removes from the new host what the old one no longer has; `checksum` compares contents instead of
-    size and time.
+    size and time; `keep_younger` leaves a file that is younger on the new host as it is.
     """
 
     tree: int  # index in plan.sync
     delete: bool = False
     checksum: bool = False
+    keep_younger: bool = False
     host: HostName = "new"
     kind: Literal["rsync"] = "rsync"
 

@@ -91,7 +91,9 @@ class LiveExecutor:
     def _rsync(self, command: Rsync) -> None:
         tree = self._plan.sync[command.tree]
         script = rsync.pull_script(
-            rsync.pass_words(tree, delete=command.delete, checksum=command.checksum),
+            rsync.pass_words(
+                tree, delete=command.delete, checksum=command.checksum, keep_younger=command.keep_younger
+            ),
             index=command.tree,
             tree=tree,
             name=self._plan.name,

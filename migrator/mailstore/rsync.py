@@ -39,6 +39,7 @@ def pass_words(
     *,
     delete: bool = False,
     checksum: bool = False,
+    keep_younger: bool = False,
     dry_run: bool = False,
     itemize: bool = False,
     numeric_ids: bool = False,
@@ -46,12 +47,13 @@ def pass_words(
     """Return rsync's options for a pass over a tree, without the way to the old host.
 
     Hard links stay links (Maildir programs make them). What is excluded is kept on the new host as well when
-    others are deleted. Owners go by name where both hosts know it, unless `numeric_ids`. Until the final pass, which
-    deletes, a file that is younger on the new host stays: mail came in there, which the next guard reports.
+    others are deleted. Owners go by name where both hosts know it, unless `numeric_ids`. With `keep_younger`
+    a file that is younger on the new host stays: mail came in there during the pass, which the next guard reports.
     """
     words = ["rsync", "-aH", "--partial", f"--timeout={STALL}"]
     words += ["--numeric-ids"] if numeric_ids else []
-    words += ["--delete-after"] if delete else ["--update"]
+    words += ["--delete-after"] if delete else []
+    words += ["--update"] if keep_younger else []
     words += ["--checksum"] if checksum else []
     words += ["--dry-run"] if dry_run else []
     words += ["--out-format=%i %n%L"] if itemize else ["--stats"]

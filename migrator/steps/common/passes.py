@@ -31,6 +31,7 @@ def one_pass(
     guard sees. A step that copies calls guard in its `ready` as well, for a pass that was interrupted.
     """
     looked = guard(context)
+    keep_younger = not delete and OVERWRITE not in context.force
     yield Change(
         f"{summary}: begin",
         Shell("new", prepared(context, arrivals.begin_script(context.plan.name, looked))),
@@ -41,7 +42,7 @@ def one_pass(
         how = ", deletions included" if delete else ""
         yield Change(
             f"{summary}: {tree.source} of the old host to {tree.target} of the new one{how}",
-            Rsync(index, delete=delete, checksum=checksum),
+            Rsync(index, delete=delete, checksum=checksum, keep_younger=keep_younger),
             Undo.NOT_NEEDED,
         )
     yield Change(
