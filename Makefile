@@ -2,6 +2,8 @@
 
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest
+# Measures parts of a second, so it has the machine for itself; of the others two run at a time
+TIMED := tests/lab/test_hold.py
 # What the two commands of a newcomer need besides Python packages
 READY := .venv/ready
 
@@ -28,7 +30,8 @@ unit: $(READY) ## the tests that need nothing but Python
 	$(PYTEST) -n auto -m "not lab"
 
 lab: $(READY) images ## the tests on real hosts, in containers
-	$(PYTEST) -m lab
+	$(PYTEST) -m lab $(TIMED)
+	$(PYTEST) -m lab -n 2 --dist loadgroup --ignore $(TIMED)
 
 lab-up: $(READY) images ## two hosts and a name server to play with, until Ctrl-C
 	$(BIN)/python -m tests.lab

@@ -31,13 +31,16 @@ PROJECT = Path(__file__).resolve().parents[2]
 class Lab:
     """A running lab, as a context manager.
 
-    `seed` is the number of messages in each mailbox of the old host; `strategy` and `lead` go into the plan;
-    `tracing=False` leaves SYS_PTRACE out (the restart that lies); `secondary=True` adds a second name server.
+    `seed` is the number of messages in each mailbox of the old host; `strategy`, `lead`, `user`, `update` and
+    `max_closed` go into the plan; `tracing=False` leaves SYS_PTRACE out (the restart that lies);
+    `secondary=True` adds a second name server.
     """
 
     strategy: str = "hold"
     lead: str = "0s"
     user: str = "root"
+    update: str = "rfc2136"
+    max_closed: str = "2m"
     seed: int = 10
     tracing: bool = True
     secondary: bool = False
@@ -55,9 +58,7 @@ class Lab:
             self.place, network = stack.enter_context(containers.network(self.identity))
             keys.write_operator_key(self.folder)
             keys.write_tsig_key(self.folder)
-            self.plan_path.write_text(
-                plan_text(self.place, strategy=self.strategy, lead=self.lead, user=self.user)
-            )
+            self.write_plan()
             environment = {"LAB_SEED": str(self.seed), "LAB_SECONDARY": "yes" if self.secondary else "no"}
             for role in self.roles:
                 self._hosts[role] = containers.describe(
@@ -74,6 +75,20 @@ class Lab:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+
+    def write_plan(self) -> None:
+        """Write the plan that this lab's operator would write."""
+        text = plan_text(
+            self.place,
+            folder=f"{self.folder}/",
+            strategy=self.strategy,
+            lead=self.lead,
+            user=self.user,
+            update=self.update,
+            max_closed=self.max_closed,
+            secondary=self.secondary,
+        )
+        self.plan_path.write_text(text)
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -120,16 +135,17 @@ class Lab:
         """Return Docker's identifier of a host."""
         return self._hosts[role].get_container_id()
 
-    def migrate_argv(self, command: str, *options: str) -> list[str]:
-        """Return the command line of `migrate` for this lab's plan."""
-        return [sys.executable, "-m", "migrator", command, str(self.plan_path), *options]
+    def migrate_argv(self, command: str, *options: str, plan: Path | None = None) -> list[str]:
+        """Return the command line of `migrate` for this lab's plan, or another."""
+        return [sys.executable, "-m", "migrator", command, str(plan or self.plan_path), *options]
 
     def migrate(
-        self, command: str, *options: str, seconds: float = 300.0
+        self, command: str, *options: str, plan: Path | None = None, seconds: float = 300.0
     ) -> subprocess.CompletedProcess[str]:
         """Run `migrate` to its end, within the seconds, and return what it wrote and its exit code."""
+        argv = self.migrate_argv(command, *options, plan=plan)
         return subprocess.run(
-            self.migrate_argv(command, *options), cwd=PROJECT, capture_output=True, text=True, timeout=seconds
+            argv, cwd=PROJECT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds
         )
 
     def wait_until_ready(self) -> None:

@@ -49,6 +49,7 @@ class Message:
     rejected: str = ""
     """The answer of 500 or more, which ends the sender's tries."""
     last_trouble: str = ""
+    """What stood in the way of the last try that failed, where, and when (in seconds since the epoch)."""
 
     @property
     def mailboxes(self) -> tuple[str, ...]:

@@ -72,11 +72,11 @@ def copy(lab: Lab) -> None:
         lab.shell("new", f"rsync -a -e '{ssh}' {options} {lab.place.old}:{path} {path} || test $? = 24")
 
 
-def point_mail_host_at(lab: Lab, address: str) -> None:
-    """Replace the mail host's address record, with a TTL of 15 minutes, in one signed update."""
+def point_mail_host_at(lab: Lab, address: str, ttl: int = 900) -> None:
+    """Replace the mail host's address record, with a TTL of so many seconds, in one signed update."""
     secret = (lab.folder / "tsig.key").read_text().strip()
     update = dns.update.UpdateMessage("example.test", keyring=dns.tsig.Key("lab.", secret, "hmac-sha256"))
-    update.replace(f"{MAIL_HOST}.", 900, "A", address)
+    update.replace(f"{MAIL_HOST}.", ttl, "A", address)
     answer = dns.query.tcp(update, lab.place.dns, timeout=10)
     if answer.rcode() != 0:
         raise RuntimeError(f"the name server refused the update: {answer.rcode()}")

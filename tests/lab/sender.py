@@ -55,6 +55,7 @@ class AddressBook:
 
 def attempt(message: Message, book: AddressBook) -> bool:
     """Try once, and note in the message what came of it; return whether the sender is done with it."""
+    address = ""
     try:
         address = book.address(message.stale)
         hand_over(message, address)
@@ -70,7 +71,7 @@ def attempt(message: Message, book: AddressBook) -> bool:
         message.accepted_at = time.time()
         return True
     message.refusals += 1
-    message.last_trouble = trouble
+    message.last_trouble = f"{trouble} ({address or 'no address'} at {time.time():.1f})"
     return False
 
 

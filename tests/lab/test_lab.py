@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 
-import dns.message
-import dns.query
 import pytest
 
 from tests.lab.account import take
@@ -15,9 +13,9 @@ from tests.lab.probe import PortProbe
 from tests.lab.readers import Readers
 from tests.lab.recipe import point_mail_host_at
 from tests.lab.scan import Scan, scan, seeded, settle
-from tests.lab.sender import MAIL_HOST
 from tests.lab.snapshot import differences, snapshot
 from tests.lab.traffic import Traffic
+from tests.lab.world import address_records
 
 pytestmark = pytest.mark.lab
 NOTHING = Scan({}, {}, [])
@@ -101,15 +99,8 @@ def test_two_labs_run_side_by_side_and_a_secondary_follows_the_primary(lab: Lab)
         assert other.shell("new", "hostname -i").strip() == other.place.new
         point_mail_host_at(other, other.place.new)
         deadline = time.monotonic() + 20
-        while addresses_at(other.place.secondary) != [other.place.new]:
+        while list(address_records(other.place.secondary)) != [other.place.new]:
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        assert addresses_at(other.place.dns) == [other.place.new]
-    assert addresses_at(lab.place.dns) == [lab.place.old]
-
-
-def addresses_at(name_server: str) -> list[str]:
-    """What one name server says of the mail host."""
-    question = dns.message.make_query(MAIL_HOST, "A")
-    answer = dns.query.udp(question, name_server, timeout=5)
-    return [str(address) for record in answer.answer for address in record]
+        assert list(address_records(other.place.dns)) == [other.place.new]
+    assert list(address_records(lab.place.dns)) == [lab.place.old]

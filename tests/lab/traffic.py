@@ -18,6 +18,8 @@ from tests.lab.sender import AddressBook, attempt
 SENDERS = 40
 """How many senders are at work at once; each may hang in a connection that nobody answers."""
 RETRY_SECONDS = 1.0
+LONGEST_RETRY_SECONDS = 4.0
+"""A sender waits longer each time, and no two equally long: a port that opens is not stormed by all at once."""
 
 
 @dataclass
@@ -96,4 +98,9 @@ class Traffic:
             if self._stopped.wait(max(0.0, due - time.monotonic())):
                 return
             if not attempt(message, book):
-                self._due.put((time.monotonic() + RETRY_SECONDS, next(self._turn), message))
+                self._due.put((time.monotonic() + pause(message.refusals), next(self._turn), message))
+
+
+def pause(refusals: int) -> float:
+    """Return after how many seconds a sender tries again that was refused so many times."""
+    return min(RETRY_SECONDS * (1 << (refusals - 1)), LONGEST_RETRY_SECONDS) * random.uniform(0.5, 1.5)
