@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -125,7 +125,7 @@ def check(call: Call, state_root: Path | None) -> int:
                 "text": one.text,
                 "advice": one.advice,
             }
-            for one in findings(tools.context)
+            for one in findings(replace(tools.context, memory=read_state(plan.state_dir).memory))
         ]
     show(found, json=call.json)
     return Refused.exit_code if any(one["level"] == Level.FAIL.value for one in found) else 0

@@ -74,7 +74,7 @@ address = ""
 [cutover]
 #strategy = "hold"                    # "hold": no sender is refused; "firewall": port 25 is closed a while
 #window = ""                          # "2026-11-29T02:00+01:00/04:00": outside it, run waits at the cutover
-#max_closed = "2m"                    # port 25 never stays closed longer, whatever happens to this machine
+#max_closed = "2m"                    # the old port 25 opens by itself after it, whatever happens here
 
 [smoke]
 #recipient = ""                       # who gets the test messages; default: the first mailbox found

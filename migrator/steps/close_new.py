@@ -32,7 +32,7 @@ class CloseNew(Step):
         if port.state(context, "new") != PortState(CLOSED) or daemons.running(context.new).listeners:
             closing = port.close(context, "new") + daemon.stop(facts)
             closed = port.close_shown(context, "new")
-            opening = daemon.start(facts) + port.reopen(context, "new")
+            opening = daemon.start(facts) + _opening(context)
             yield Change(
                 "close port 25 of the new host and stop its Sendmail",
                 Shell(
@@ -66,3 +66,14 @@ class CloseNew(Step):
                 seen=daemons.words(running),
                 advice="stop it by hand and see what starts it again",
             )
+
+
+def _opening(context: Context) -> str:
+    """Return the script that opens the new host's port again where the cutover is taken back.
+
+    Under `firewall` its name has been in the DNS meanwhile, so caches may hold its address for dns.ttl: mail that
+    they bring would be stranded there. The port opens by itself, by a timer on the host, when they are dry.
+    """
+    if context.plan.cutover.strategy == "firewall":
+        return port.reopen_later(context, "new", after=context.plan.dns.ttl)
+    return port.reopen(context, "new")

@@ -31,7 +31,9 @@ class FinalCopy(Step):
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield the pass; where a verification found differences, one that compares contents."""
         if context.attempt > 1 or self.name not in context.memory:
-            yield from one_pass(context, self.name, "final pass", delete=True, checksum=context.attempt > 1)
+            yield from one_pass(
+                context, self.name, "the final pass", delete=True, checksum=context.attempt > 1
+            )
 
     def verify(self, context: Context) -> None:
         """Compare by checksum, with the new host still closed. Raises VerifyFailed where anything differs."""

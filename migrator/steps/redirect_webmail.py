@@ -89,12 +89,12 @@ def redirect(server: str, webmail: WebmailPlan) -> str | None:
             f'# Written by migrate: the webmail has moved.\n<If "%{{HTTP_HOST}} =~ m#^{name}(:[0-9]+)?$#i">\n'
             f'    RedirectMatch permanent "^{path}(/.*)?$" "{webmail.new_url}"\n</If>\n'
         )
-    if url.scheme != "http":
-        return None
+    if url.scheme != "http" or path or ":" in (url.hostname or ""):
+        return None  # it would answer for all of the name, of which the webmail is but a part
     return (
         "# Written by migrate: the webmail has moved.\n"
         f"server {{\n    listen {url.port or 80};\n    server_name {url.hostname};\n"
-        f'    location ~ "^{path}(/.*)?$" {{ return 301 "{webmail.new_url}"; }}\n}}\n'
+        f'    location / {{ return 301 "{webmail.new_url}"; }}\n}}\n'
     )
 
 

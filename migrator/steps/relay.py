@@ -37,7 +37,7 @@ class Relay(Step):
         """
         domains = ", ".join(context.plan.domains)
         sources = read(context, "old")
-        _refuse_own_name(context, sources)
+        refuse_own_name(context, sources)
         way = change(
             context,
             "old",
@@ -177,7 +177,7 @@ def _expect_reloaded(context: Context) -> None:
         )
 
 
-def _refuse_own_name(context: Context, sources: Sources) -> None:
+def refuse_own_name(context: Context, sources: Sources) -> None:
     """Raise Refused where a domain is the old host's own name: that is in class w, whatever the files say."""
     own = ask.own_name(context.old)
     written = {name.lower() for name in sources.cf.classes.get("w", ())}

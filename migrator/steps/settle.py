@@ -28,7 +28,7 @@ class Settle(Step):
         """Yield a wait for deliveries under the earlier configuration, then a pass over what they left."""
         yield from drain(context, of_before=True)
         if context.attempt > 1 or self.name not in context.memory:
-            yield from one_pass(context, self.name, "settle", delete=True, checksum=context.attempt > 1)
+            yield from one_pass(context, self.name, "the settling", delete=True, checksum=context.attempt > 1)
 
     def verify(self, context: Context) -> None:
         """Look for deliveries of before, then compare by checksum. Raises VerifyFailed where anything is left."""

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from migrator.change import Change
 from migrator.errors import Refused
 from migrator.steps.base import Context, Phase, Step
+from migrator.steps.common.configure import read
+from migrator.steps.common.recipient import recipient_of
+from migrator.steps.relay import refuse_own_name
 from migrator.steps.rules import RULES, Level
 
 
@@ -32,6 +35,9 @@ class Survey(Step):
                 advice=" ".join(finding.advice for finding in failed if finding.advice),
                 lifted_by=failed[0].name,
             )
+
+        recipient_of(context)
+        refuse_own_name(context, read(context, "old"))
 
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield nothing: a survey only looks."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-FIRST_NETWORKS = ("198.51.100", "203.0.113")
-"""The networks that RFC 5737 keeps for documentation; more labs take from RFC 2544's."""
+FIRST_NETWORKS = ("198.51.100",)
+"""A network that RFC 5737 keeps for documentation; more labs take from RFC 2544's. Some machines use the others."""
 
 
 @dataclass(frozen=True, slots=True)

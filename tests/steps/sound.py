@@ -12,6 +12,9 @@ from migrator.steps.rules.finding import Both, Finding, look_at_both
 from tests.fakes import NOON, FakeNames, World, make_facts, make_plan
 
 MARK = "====migrate===="
+LOOK = "newercm"
+"""What stands in the script that looks for mail on the new host which no pass brought."""
+
 CF = "O DaemonPortOptions=Name=MTA, Family=inet, Port=smtp\n"
 
 
@@ -27,9 +30,11 @@ def sound_world(**plan: Any) -> World:
         host.files["/etc/mail/sendmail.mc"] = b"MAILER(`smtp')dnl\n"
         host.on("^date", f"{int(NOON.timestamp())}\n")
         host.on("^sendmail -bt", local("example.test"))
+        host.on(r"^sendmail -bt.*\n\$j\n", f"{MARK}\nmail.example.test\n{MARK}\n")
     world.old.on("du -skH", "1000\n")
     world.old.on("find .*%U", "1001\n")
     world.new.on("df -Pk", "size 0\n/dev/sda1 9000000 1000000 8000000 12% /\n")
+    world.new.on(LOOK, f"{int(NOON.timestamp())}\n")
     return world
 
 

@@ -57,8 +57,8 @@ class TestPass:
         changes = stage.perform()
         assert stage.passes == [(0, True, False), (1, True, False)]
         assert summaries(changes)[1:3] == [
-            "final pass: /var/spool/mail/ of the old host to /var/spool/mail/ of the new one, deletions included",
-            "final pass: /srv/mail/ of the old host to /srv/mail/ of the new one, deletions included",
+            "the final pass: /var/spool/mail/ of the old host to /var/spool/mail/ of the new one, deletions included",
+            "the final pass: /srv/mail/ of the old host to /srv/mail/ of the new one, deletions included",
         ]
         assert Undo.IMPOSSIBLE not in [change.undo for change in changes]
         stage.verify()

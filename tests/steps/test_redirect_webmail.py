@@ -52,7 +52,7 @@ class TestText:
             "server {\n"
             "    listen 80;\n"
             "    server_name webmail.example.test;\n"
-            '    location ~ "^(/.*)?$" { return 301 "https://webmail2.example.test/"; }\n'
+            '    location / { return 301 "https://webmail2.example.test/"; }\n'
             "}\n"
         )
 
@@ -156,3 +156,10 @@ class TestVerify:
         with pytest.raises(VerifyFailed) as failed:
             stage.verify()
         assert failed.value.seen == "connection refused"
+
+
+def test_nginx_does_not_answer_for_a_whole_name_of_which_the_webmail_is_a_part() -> None:
+    assert (
+        redirect("nginx", WebmailPlan("http://www.example.test/webmail/", "https://new.example.test/"))
+        is None
+    )

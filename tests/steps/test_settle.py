@@ -32,7 +32,9 @@ def test_deliveries_of_before_end_then_the_queue_is_tried_then_the_rest_is_copie
     assert [line.partition(":")[0] for line in summaries(stage.perform())] == [
         "let 1 sessions and deliveries end on the old host that began before the switch",
         "deliver what waits for mailboxes of the old host itself",
-        *["settle"] * 4,
+        "note on the new host that the settling begins",
+        *["the settling"] * 2,
+        "note on the new host that the settling is whole",
     ]
 
 

@@ -33,7 +33,7 @@ def one_pass(
     looked = guard(context)
     keep_younger = not delete and OVERWRITE not in context.force
     yield Change(
-        f"{summary}: begin",
+        f"note on the new host that {summary} begins",
         Shell("new", prepared(context, arrivals.begin_script(context.plan.name, looked))),
         # The marks and logs stay after a rollback: by them a second migration knows its copies from mail that came.
         Undo.NOT_NEEDED,
@@ -46,7 +46,7 @@ def one_pass(
             Undo.NOT_NEEDED,
         )
     yield Change(
-        f"{summary}: end",
+        f"note on the new host that {summary} is whole",
         Shell("new", prepared(context, arrivals.end_script(context.plan.name))),
         Undo.NOT_NEEDED,
         {key: context.now().isoformat()},

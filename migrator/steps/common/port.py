@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from migrator.change import HostName
 from migrator.errors import Refused, SmtpError, VerifyFailed
@@ -66,9 +67,9 @@ def reopen(context: Context, host: HostName) -> str:
     return firewall.open_script(tool(context, host), context.plan.name)
 
 
-def reopen_later(context: Context, host: HostName) -> str:
-    """Return the script that makes the host open its port by itself after cutover.max_closed."""
-    seconds = int(context.plan.cutover.max_closed.total_seconds())
+def reopen_later(context: Context, host: HostName, after: timedelta | None = None) -> str:
+    """Return the script that makes the host open its port by itself, after cutover.max_closed or the time given."""
+    seconds = max(1, int((after or context.plan.cutover.max_closed).total_seconds()))
     place = marker(context)
     return (
         f"( {timer.forget_script(place)} )\n( {timer.timer_script(seconds, reopen(context, host), place)} )\n"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from migrator.errors import CommandFailed
+from migrator.errors import CommandFailed, Refused
 from migrator.sendmail import testmode
 from migrator.sendmail.text_error import TextError
+from migrator.steps.common.passes import OVERWRITE, guard
 from migrator.steps.rules import tree_scripts
 from migrator.steps.rules.finding import Both, Finding, Look, some
 
@@ -55,18 +56,24 @@ def accounts(both: Both) -> Iterator[Finding]:
 
 
 def mailboxes(both: Both) -> Iterator[Finding]:
-    """Warn of files in the spool that are nobody's, and of what may be mail on the new host already."""
+    """Warn of files in the spool that are nobody's; fail where the new host has mail of its own already."""
     known = both.old.facts.accounts
     nobody = [name for name in both.old.facts.spool if _is_mailbox(name) and name not in known]
     if nobody:
         advice = "they are copied, and nobody will read them: move them away if they are of no use"
         yield both.old.warned("mailboxes", f"files in the spool without an account: {some(nobody)}", advice)
+    try:
+        guard(both.context)
+    except Refused as refusal:
+        text = f"{refusal.message}: {refusal.seen}"
+        yield both.new.failed(OVERWRITE, text, refusal.advice or "")
+        return
     if both.context.memory:
         return  # what stands on the new host now was brought by the run
     found = _read(both.new, tree_scripts.files(tree.target for tree in both.context.plan.sync))
     present = [name for name in found.split("\0") if name]
     if present:
-        advice = "move it away: what the old host lacks is deleted by the last pass, and what it has is overwritten"
+        advice = "move them away: what the old host lacks is deleted by the last pass, and what it has is overwritten"
         yield both.new.warned("mailboxes", f"files stand here already: {some(present)}", advice)
     else:
         yield both.new.passed("mailboxes", "the trees to fill are empty")

@@ -10,7 +10,7 @@ from migrator.hosts.facts import Account
 from migrator.plan import SyncTree
 from migrator.steps.rules import mail
 from tests.fakes import make_facts
-from tests.steps.sound import CF, MARK, both, brief, local, sound_world
+from tests.steps.sound import CF, LOOK, MARK, both, brief, local, sound_world
 
 ACCOUNTS = make_facts().accounts
 
@@ -73,18 +73,26 @@ def test_a_user_number_that_differs_is_worth_a_warning() -> None:
 def test_a_mailbox_of_nobody_and_mail_on_the_new_host_are_told() -> None:
     world = sound_world()
     world.facts["old"] = make_facts(cf=CF, spool=("root", "gone", "root.lock", ".root.cache", "BOGUS.root.x"))
-    world.new.on("-size", "/var/spool/mail/root\0/var/spool/mail/odd\nname\0")
+    world.new.on(LOOK, "1764417600\n/var/spool/mail/root\n/var/spool/mail/odd\x01name\n")
 
     old, new = mail.mailboxes(both(world))
 
-    assert brief([old, new]) == ["warn mailboxes old", "warn mailboxes new"]
+    assert brief([old, new]) == ["warn mailboxes old", "fail overwrite-new new"]
     assert old.text.endswith(": gone")
     assert "/var/spool/mail/root" in new.text
 
 
+def test_other_files_that_the_last_pass_would_delete_are_told() -> None:
+    world = sound_world()
+    world.new.on("^(?!.*newercm).*-size", "/var/www/web1/user/index.html\0")
+    (new,) = mail.mailboxes(both(world))
+    assert brief([new]) == ["warn mailboxes new"]
+    assert "index.html" in new.text
+
+
 def test_mail_that_the_run_has_brought_is_nothing_to_warn_of() -> None:
     world = sound_world()
-    world.new.on("-size", "/var/spool/mail/root\0")
+    world.new.on("^(?!.*newercm).*-size", "/var/spool/mail/root\0")
     assert list(mail.mailboxes(both(world, memory={"presync": "done"}))) == []
 
 
