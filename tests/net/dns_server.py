@@ -134,9 +134,17 @@ class DnsServer:
                 if reply := outer.reply(self.rfile.read(struct.unpack("!H", size)[0]), tcp=True):
                     self.wfile.write(struct.pack("!H", len(reply)) + reply)
 
-        self._udp = Udp((address, port), OverUdp)
-        self.port: int = self._udp.server_address[1]
-        self._tcp = Tcp((address, self.port), OverTcp)
+        # The same number has to be free for both; a test beside this one may hold it for TCP.
+        for chances_left in reversed(range(20)):
+            self._udp = Udp((address, port), OverUdp)
+            self.port: int = self._udp.server_address[1]
+            try:
+                self._tcp = Tcp((address, self.port), OverTcp)
+                break
+            except OSError:
+                self._udp.server_close()
+                if port or not chances_left:
+                    raise
 
     def reply(self, wire: bytes, *, tcp: bool) -> bytes | None:
         if wire[2] >> 3 & 0xF == dns.opcode.UPDATE:
