@@ -33,7 +33,7 @@ _FUNCTIONS = r"""mta() { # prints KIND PID STARTTIME SESSION TITLE of each proce
         done 2>/dev/null <"$process/status")
         if [ "$user" != 0 ] && [ "$user" != "$run_as" ]; then continue; fi
         title=$(tr '\000\n' '  ' 2>/dev/null <"$process/cmdline")
-        case $title in ''|*/mqueue-client*|*/clientmqueue*) continue ;; esac
+        case $title in ''|*/mqueue-client*|*/clientmqueue*|'sendmail: migrate-bridge: accepting '*) continue ;; esac
         kind=$(kind_of "$title")
         set -- ${stat##*) }
         printf '%s %s %s %s %s\n' "$kind" "${process#/proc/}" "${20}" "$4" "$title"

@@ -12,7 +12,7 @@ from migrator.sendmail import class_file, maps, mc, routes
 from migrator.sendmail.verification import Verdict
 from migrator.steps.base import Context, Phase, Step
 from migrator.steps.common import ask, daemons, port
-from migrator.steps.common.configure import ACCESS, MAILERTABLE, MC, Sources, change, read
+from migrator.steps.common.configure import ACCESS, MAILERTABLE, MC, Reload, Sources, change, read
 from migrator.steps.common.passes import guard
 
 PROBE = "migrate-no-such-user"
@@ -45,6 +45,7 @@ class Relay(Step):
             sources,
             _way(context, sources),
             remember=_generations(context),
+            reload=Reload.NONE if _names_differ(context, sources) else Reload.PLAIN,
         )
         if way:
             yield way
@@ -58,6 +59,7 @@ class Relay(Step):
             test=_test(context),
             test_shown="\n".join(f"sendmail -bv {PROBE}@{domain}" for domain in context.plan.domains),
             remember=_generations(context),
+            reload=Reload.BRIDGED if context.plan.cutover.strategy == "hold" else Reload.PLAIN,
         )
         if switch:
             yield switch
@@ -102,6 +104,11 @@ def _without_domains(context: Context, sources: Sources) -> dict[str, str]:
                 names = class_file.remove_domain(names, domain)
             wanted[file.path] = names
     return wanted
+
+
+def _names_differ(context: Context, sources: Sources) -> bool:
+    """Return whether the switch is still to come; it reloads the daemon, so that the way before needs not."""
+    return any(sources.texts.get(path) != text for path, text in _without_domains(context, sources).items())
 
 
 def _generations(context: Context) -> dict[str, str]:

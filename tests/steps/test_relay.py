@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from migrator.errors import Refused, SmtpError, VerifyFailed
+from migrator.hosts.bridge import PREFIX
 from migrator.sendmail import mc
 from migrator.steps.relay import GENERATIONS, PROBE, Relay
 from tests.steps.sound import MARK
@@ -71,6 +72,19 @@ class TestTexts:
         assert undone(switch)[LOCAL] == "# one a line\nlocalhost\nexample.test\n"
         assert LOCAL not in undone(way)
         assert undone(way)[MAILERTABLE] is None
+
+    def test_the_daemon_reloads_once_and_under_hold_with_its_port_answering_throughout(self) -> None:
+        for stage, bridged in ((Stage(Relay(), "hold"), True), (Stage(Relay(), "firewall"), False)):
+            way, switch = stage.perform()
+            assert "kill -s HUP" not in upload(way).then
+            assert "kill -s HUP" in upload(switch).then
+            # Under firewall the port is closed, and a bridge would lead past that.
+            assert (PREFIX in upload(switch).then.partition("mta()")[0]) is bridged
+
+    def test_where_no_domain_is_local_any_more_the_way_itself_is_loaded(self, stage: Stage) -> None:
+        stage.old.files[LOCAL] = b"localhost\n"
+        (way,) = stage.perform()
+        assert "kill -s HUP" in upload(way).then
 
     def test_the_feature_stands_before_the_first_mailer(self, stage: Stage) -> None:
         text = edits(stage.perform()[0])[MC] or ""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 
 from migrator.change import Change, FileEdit, HostName, Upload
 from migrator.errors import Refused
 from migrator.hosts import daemon, families
+from migrator.hosts.bridge import bridged
 from migrator.sendmail.cf import Configuration
 from migrator.sendmail.cf import parse as parse_cf
 from migrator.steps.base import Context
@@ -60,6 +62,14 @@ def read(context: Context, host: HostName) -> Sources:
     return Sources(texts, parse_cf(texts.get(CF) or ""))
 
 
+class Reload(Enum):
+    """How the daemon comes to the new files: not by this change, or with or without a bridge over the moment."""
+
+    NONE = "none"
+    PLAIN = "plain"
+    BRIDGED = "bridged"
+
+
 def change(
     context: Context,
     host: HostName,
@@ -70,6 +80,7 @@ def change(
     test: str = "",
     test_shown: str = "",
     remember: Mapping[str, str] | None = None,
+    reload: Reload = Reload.PLAIN,
 ) -> Change | None:
     """Return the change that gives files these texts, rebuilds, tests and reloads; None where all have them.
 
@@ -84,14 +95,20 @@ def change(
     if not edits:
         return None
     facts = context.facts(host)
-    shown = "\n".join(filter(None, (families.REBUILD_SHOWN, test_shown, daemon.RELOAD_SHOWN)))
+    reloaded = daemon.RELOAD_SHOWN if reload is not Reload.NONE else ""
+    shown = "\n".join(filter(None, (families.REBUILD_SHOWN, test_shown, reloaded)))
     derived = tuple(
         FileEdit(path, None, _bytes(sources.texts[path]), check=False)
         for path in DERIVED
         if sources.texts.get(path) is not None
     )
     back = tuple(FileEdit(edit.path, edit.after, edit.before) for edit in edits)
-    then = f"set -e\n{_KEEP}{families.rebuild(facts)}{test}{daemon.reload_and_prove(facts)}"
+    reloading = {
+        Reload.NONE: "",
+        Reload.PLAIN: daemon.reload_and_prove(facts),
+        Reload.BRIDGED: bridged(daemon.reload_and_prove(facts)),
+    }[reload]
+    then = f"set -e\n{_KEEP}{families.rebuild(facts)}{test}{reloading}"
     # sendmail.cf has to be younger than its source, or make would take it for stale.
     without = "".join(_without_map(sources, edit) for edit in edits)
     again = f"touch {CF}\n{without}{families.rebuild_maps(facts)}"
