@@ -13,6 +13,9 @@ from migrator.hosts.families import service
 RELOAD_WAIT = 15
 """How long a daemon may take to follow a HUP, in seconds."""
 
+CALM_WAIT = 30
+"""How long a HUP waits for a queue run of the daemon's own to end, in seconds; one over a long queue takes hours."""
+
 START_WAIT = 90
 """How long a daemon may take to listen, in seconds: with an unqualified host name Sendmail waits 60 s itself."""
 
@@ -47,14 +50,31 @@ kind_of() { # by the start of the title only: what a client says stands further 
         'accepting connections'*|'rejecting connections on daemon '*|'rejecting new messages: '*) echo listener ;;
         'delaying connections on daemon '*|'deferring connections on daemon '*) echo listener ;;
         'Queue runner@'*|'Queue control'*) echo runner ;;
+        'running queue: '*) echo queue ;;
         'server '*' cmd read '*|'server '*' startup '*|'server '*' cmd read'|'server '*' startup') echo idle ;;
-        *) echo other ;;
+        *) case ${what%% *} in */*) echo queue ;; *) echo other ;; esac ;;
     esac
 }
 listening() { # prints PID.STARTTIME of each process that takes connections
     mta | while read -r kind pid start session title; do
         if [ "$kind" = listener ]; then echo "$pid.$start"; fi
     done
+}
+queue_runs() { # whether a daemon that listens runs its queue: its own child does, which a HUP to the daemon ends
+    parents=" $(echo $(listening)) "
+    mta | {
+        while read -r kind pid start session title; do
+            if [ "$kind" != queue ]; then continue; fi
+            stat=; { read -r stat <"/proc/$pid/stat"; } 2>/dev/null || continue
+            set -- ${stat##*) }
+            case $parents in *" $2."*) exit 0 ;; esac
+        done
+        exit 1
+    }
+}
+calm() { # seconds at most
+    tries=$(($1 * 5))
+    while [ $tries -gt 0 ] && queue_runs; do tries=$((tries - 1)); sleep 0.2; done
 }
 sockets() { # prints the inodes that listen on port 25 (0019 in hexadecimal)
     cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | while read -r number local remote state queues timer retries user \
@@ -168,6 +188,7 @@ set +e
 old_sockets=$(sockets)
 old_runners=$(runners)
 if [ -n "$old_listeners" ]; then
+    calm {CALM_WAIT}
     for one in $old_listeners; do kill -s HUP "${{one%.*}}"; done
     wait_until_renewed {RELOAD_WAIT} {START_WAIT} && steady && tell
     echo 'no new daemon after a HUP: restarting the service' >&2
@@ -192,6 +213,10 @@ def reload_and_outlive(facts: HostFacts, *, longest: int) -> str:
     A daemon makes a session of its own when it starts or reloads (setsid, main.c `disconnect`), and what it forks
     stays in it. Idle sessions of clients are ended after ten seconds: they hold no message, and connect again. It
     exits with 1 where something is left after `longest` seconds.
+
+    It waits as long for the new daemon's first queue run, which begins at once. A daemon hands a HUP on to that run
+    (daemon.c, restart_daemon); one that is ended while a mailbox program writes never notes the delivery, and the
+    message is delivered again. So whatever reloads next must find it over.
     """
     return f"""(
 set +e
@@ -217,6 +242,7 @@ while left=$(remaining); [ -n "$left" ]; do
     sleep 1
     waited=$((waited + 1))
 done
+calm {longest}
 exit 0
 )
 """

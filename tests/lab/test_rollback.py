@@ -66,9 +66,17 @@ def rehearse_the_way_back(lab: Lab) -> None:
     assert (lab.state_path / "journal.jsonl").read_bytes() == journal
 
 
+def slow_down(lab: Lab, user: str) -> None:
+    """Let deliveries to a user's mailbox on the old host take two seconds, as a full disk or a filter does."""
+    lab.shell("old", f"sed -i '1i PAUSE=`sleep 2`' /var/www/web1/user/{user}/.procmailrc")
+
+
 def test_hold_can_go_back_before_the_new_host_opens(lab: Lab) -> None:
     before = configuration(lab)
+    slow_down(lab, "user11")
     with scene(lab, rate=RATE) as stage:
+        # Reloads ahead: one that ends a queue run in the middle of a delivery doubles the message.
+        stage.queue_on_old(1, "user11@example.test")
         to_the_final_copy(lab, stage)
         rehearse_the_way_back(lab)
         succeed(lab, "rollback")
