@@ -214,9 +214,9 @@ def reload_and_outlive(facts: HostFacts, *, longest: int) -> str:
     stays in it. Idle sessions of clients are ended after ten seconds: they hold no message, and connect again. It
     exits with 1 where something is left after `longest` seconds.
 
-    It waits as long for the new daemon's first queue run, which begins at once. A daemon hands a HUP on to that run
-    (daemon.c, restart_daemon); one that is ended while a mailbox program writes never notes the delivery, and the
-    message is delivered again. So whatever reloads next must find it over.
+    It waits as long for the new daemon's first queue run, which begins at once. A HUP to the daemon ends that run
+    as well (seen with 8.17.1); where a mailbox program is writing just then, the delivery is never noted, and the
+    message is delivered again. So whatever reloads next must find the run over.
     """
     return f"""(
 set +e

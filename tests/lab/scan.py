@@ -62,6 +62,7 @@ def settle(lab: Lab, seconds: float = 60.0) -> bool:
         if not busy or time.monotonic() > began + seconds:
             return not busy
         for role in busy if turn % QUEUE_RUN_EVERY == 0 else ():
-            lab.shell(role, "sendmail -OMinQueueAge=0 -q")
+            # What holds the output open is waited for.
+            lab.shell(role, "sendmail -OMinQueueAge=0 -q </dev/null >/dev/null 2>&1 &")
         time.sleep(0.5)
     return False
