@@ -7,7 +7,7 @@ TIMED := tests/lab/test_hold.py
 # What the two commands of a newcomer need besides Python packages
 READY := .venv/ready
 
-.PHONY: help demo recipe test lint unit lab lab-up format images clean
+.PHONY: help demo recipe test lint unit lab faults lab-up format images clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' Makefile | expand -t 20
@@ -27,11 +27,14 @@ lint: $(READY) ## style, types and layers
 	$(BIN)/lint-imports
 
 unit: $(READY) ## the tests that need nothing but Python
-	$(PYTEST) -n auto -m "not lab"
+	$(PYTEST) -n auto -m "not lab and not fault"
 
 lab: $(READY) images ## the tests on real hosts, in containers
 	$(PYTEST) -m lab $(TIMED)
 	$(PYTEST) -m lab -n 2 --dist loadgroup --ignore $(TIMED)
+
+faults: $(READY) images ## the long table of faults: docs/reliability.md
+	$(PYTEST) tests/faults -m fault -n 2 --table docs/reliability.md
 
 lab-up: $(READY) images ## two hosts and a name server to play with, until Ctrl-C
 	$(BIN)/python -m tests.lab
