@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from migrator.change import Change, Shell, Undo
 from migrator.errors import VerifyFailed
-from migrator.hosts import daemon
+from migrator.hosts import boot, daemon
 from migrator.net.firewall import CLOSED, PortState
 from migrator.steps.base import Context, Phase, Step
 from migrator.steps.common import daemons, port
@@ -20,7 +20,7 @@ WAITED = "close-new.waited"
 
 
 class CloseNew(Step):
-    """Close port 25 of the new host and stop its Sendmail: mail that came in now would be overwritten by the copy."""
+    """Close port 25 of the new host and stop its Sendmail, boots included: mail of its own would be overwritten."""
 
     name = "close-new"
     phase = Phase.CUTOVER
@@ -29,19 +29,25 @@ class CloseNew(Step):
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield the closing, the stop of the daemon, so that its queue waits too, and a wait for its children."""
         facts = context.facts("new")
-        if port.state(context, "new") != PortState(CLOSED) or daemons.running(context.new).listeners:
-            closing = port.close(context, "new") + daemon.stop(facts)
+        if (
+            port.state(context, "new") != PortState(CLOSED)
+            or daemons.running(context.new).listeners
+            or port.starts_at_boot(context)
+        ):
+            closing = boot.hold(context.plan.name) + port.close(context, "new") + daemon.stop(facts)
             closed = port.close_shown(context, "new")
-            opening = daemon.start(facts) + _opening(context)
+            opening = boot.release(context.plan.name) + daemon.start(facts) + _opening(context)
             yield Change(
                 "close port 25 of the new host and stop its Sendmail",
                 Shell(
                     "new",
                     port.prepared(context, closing),
-                    shown=f"{closed}\n{daemon.STOP_SHOWN}",
+                    shown=f"{boot.HOLD_SHOWN}\n{closed}\n{daemon.STOP_SHOWN}",
                 ),
                 Shell(
-                    "new", port.prepared(context, opening), shown=f"{daemon.START_SHOWN}\n{port.REOPEN_SHOWN}"
+                    "new",
+                    port.prepared(context, opening),
+                    shown=f"{boot.RELEASE_SHOWN}\n{daemon.START_SHOWN}\n{port.REOPEN_SHOWN}",
                 ),
             )
         left = daemons.running(context.new).unfinished if WAITED not in context.memory else ()
@@ -55,7 +61,7 @@ class CloseNew(Step):
             )
 
     def verify(self, context: Context) -> None:
-        """Measure the firewall and the listener. Raises VerifyFailed where mail could still come in."""
+        """Measure the firewall, the listener and what a boot starts. Raises VerifyFailed where mail could come in."""
         port.expect(context, "new", PortState(CLOSED))
         found = daemons.running(context.new)
         if running := (*found.listeners, *daemons.remaining(found.all, context.memory.get(WAITED, ""))):
@@ -65,6 +71,14 @@ class CloseNew(Step):
                 expected="no process that could still deliver to a mailbox there",
                 seen=daemons.words(running),
                 advice="stop it by hand and see what starts it again",
+            )
+        if starting := port.starts_at_boot(context):
+            raise VerifyFailed(
+                "a reboot of the new host would start Sendmail",
+                host="new",
+                expected="nothing that starts Sendmail at boot before the copy is verified",
+                seen=starting,
+                advice="see what enables it again, and run this again",
             )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from migrator.change import Change, Shell, Undo
-from migrator.hosts import daemon
+from migrator.hosts import boot, daemon
 from migrator.net.firewall import OPEN, PortState
 from migrator.steps.base import Context, Phase, Step
 from migrator.steps.common import port
@@ -22,10 +22,12 @@ class OpenNew(Step):
         """Yield the opening. The new host holds mail from here on that the old one has not, so it has no undo."""
         if port.state(context, "new") == PortState(OPEN) and "open-new.timer" in context.memory:
             return
-        script = daemon.start(context.facts("new")) + port.no_timer(context) + port.reopen(context, "new")
+        start = boot.release(context.plan.name) + daemon.start(context.facts("new"))
+        script = start + port.no_timer(context) + port.reopen(context, "new")
+        shown = f"{boot.RELEASE_SHOWN}\n{daemon.START_SHOWN}\n{port.REOPEN_SHOWN}"
         yield Change(
             "open port 25 of the new host to all",
-            Shell("new", port.prepared(context, script), shown=f"{daemon.START_SHOWN}\n{port.REOPEN_SHOWN}"),
+            Shell("new", port.prepared(context, script), shown=shown),
             Undo.IMPOSSIBLE,
             {"open-new.timer": "dropped"},
         )

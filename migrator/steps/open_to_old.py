@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from migrator.change import Change, Shell, Undo
 from migrator.errors import VerifyFailed
-from migrator.hosts import daemon
+from migrator.hosts import boot, daemon
 from migrator.net.firewall import CLOSED, PortState, checked_addresses
 from migrator.steps.base import Context, Phase, Step
 from migrator.steps.common import daemons, port
@@ -27,10 +27,11 @@ class OpenToOld(Step):
         script = (
             port.reopen_later(context, "new")
             + port.close(context, "new", allowed)
+            + boot.release(context.plan.name)
             + daemon.start(context.facts("new"))
         )
         closed = port.close_shown(context, "new", allowed)
-        shown = f"{port.later_shown(context)}\n{closed}\n{daemon.START_SHOWN}"
+        shown = f"{port.later_shown(context)}\n{closed}\n{boot.RELEASE_SHOWN}\n{daemon.START_SHOWN}"
         yield Change(
             f"start Sendmail on the new host, open to the old one only ({' '.join(allowed)})",
             Shell("new", port.prepared(context, script), shown=shown),

@@ -13,7 +13,7 @@ from datetime import timedelta
 from functools import partial
 
 from migrator.change import SendProbe
-from migrator.hosts import daemon, families
+from migrator.hosts import boot, daemon, families
 from migrator.hosts.base import Output
 from migrator.hosts.facts import HostFacts
 from migrator.mailstore import access
@@ -55,6 +55,7 @@ class SimulatedHost(FakeHost):
         self.plan = plan
         self.port = firewall.OPEN
         self.listening = True
+        self.starts_at_boot = True
         self.mailboxes: dict[str, str] = {}  # token: the Received lines above it
         self._build()
         self._answer_reads()
@@ -67,7 +68,7 @@ class SimulatedHost(FakeHost):
 
     def picture(self) -> object:
         """Return all that a rollback has to bring back."""
-        return dict(self.files), self.port, self.listening
+        return dict(self.files), self.port, self.listening, self.starts_at_boot
 
     def perform(self, script: str, *, timeout: float, on_line: Callable[[str], None] | None = None) -> Output:
         output = super().perform(script, timeout=timeout, on_line=on_line)
@@ -93,6 +94,8 @@ class SimulatedHost(FakeHost):
             (families.rebuild_maps(self.facts), self._make_maps),
             (daemon.start(self.facts), partial(self._listen, True)),
             (daemon.stop(self.facts), partial(self._listen, False)),
+            (boot.hold(self.plan.name), partial(self._boot, False)),
+            (boot.release(self.plan.name), partial(self._boot, True)),
             (firewall.open_script("nft", self.plan.name), partial(self._close, firewall.OPEN)),
         ]
         for allowed in ((), (self.plan.old.address,)):
@@ -147,11 +150,16 @@ class SimulatedHost(FakeHost):
     def _listen(self, now: bool) -> None:
         self.listening = now
 
+    def _boot(self, starts: bool) -> None:
+        self.starts_at_boot = starts
+
     def _close(self, text: str) -> None:
         self.port = text
 
     def _answer_reads(self) -> None:
         self.on(re.escape(firewall.state_script("nft", self.plan.name)), lambda _host, _text: self.port)
+        starts = re.escape(boot.starts_script(self.plan.name))
+        self.on(starts, lambda _host, _text: "/etc/rc2.d/S01sendmail\n" if self.starts_at_boot else "")
         self.on(r"CLK_TCK.*proc", lambda _host, _text: self._processes())
         self.on(r"sendmail -bt", lambda _host, text: self._test_mode(text))
         self.on(r"sendmail -bv", lambda _host, text: self._verdicts(text.split()[2:]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from migrator.change import Undo
+from migrator.change import Shell, Undo
 from migrator.errors import Refused, VerifyFailed
 from migrator.steps.close_new import WAITED, CloseNew
 from tests.steps.stage import LISTENER, Stage, processes, script, summaries, undo_script
@@ -35,14 +35,38 @@ def test_nobody_passes_and_no_timer_opens_it(stage: Stage) -> None:
     assert "END_OF_ACTION" not in text
 
 
+def test_a_reboot_of_the_new_host_does_not_start_sendmail(stage: Stage) -> None:
+    (change,) = stage.perform()
+    assert script(change).index("migrate-example-mail.") < script(change).index("service sendmail stop")
+    assert not stage.new.starts_at_boot
+    stage.executor.execute(Shell("new", undo_script(change)))
+    assert (stage.new.starts_at_boot, stage.new.listening, stage.new.port) == (True, True, "open")
+
+
+def test_what_would_start_it_at_boot_is_named(stage: Stage) -> None:
+    stage.new.port, stage.new.listening = "closed", False
+    with pytest.raises(VerifyFailed, match="a reboot of the new host") as failed:
+        stage.verify()
+    assert failed.value.seen == "/etc/rc2.d/S01sendmail"
+
+
 def test_undone_sendmail_listens_before_the_port_opens(stage: Stage) -> None:
     text = undo_script(stage.perform()[0])
     assert text.index("service sendmail start") < text.rindex("nft -f -")
 
 
-@pytest.mark.parametrize(("port", "listening"), [("open", False), ("closed", True), ("partly closed", False)])
-def test_half_of_it_is_not_enough(stage: Stage, port: str, listening: bool) -> None:
+@pytest.mark.parametrize(
+    ("port", "listening", "starts_at_boot"),
+    [
+        ("open", False, False),
+        ("closed", True, False),
+        ("partly closed", False, False),
+        ("closed", False, True),
+    ],
+)
+def test_half_of_it_is_not_enough(stage: Stage, port: str, listening: bool, starts_at_boot: bool) -> None:
     stage.new.port, stage.new.listening = port, listening
+    stage.new.starts_at_boot = starts_at_boot
     assert summaries(stage.look()) == [CLOSING]
     with pytest.raises(VerifyFailed):
         stage.verify()
@@ -57,7 +81,7 @@ def test_a_port_that_lets_the_old_host_pass_is_not_closed(stage: Stage) -> None:
 
 
 def test_open_sessions_are_waited_for_and_remembered(stage: Stage) -> None:
-    stage.new.port = "closed"
+    stage.new.port, stage.new.starts_at_boot = "closed", False
     processes(stage.new, SESSION)
     (change,) = stage.perform()
     assert change.summary == "let 1 sessions and deliveries end on the new host"
@@ -79,6 +103,7 @@ def test_a_session_that_was_waited_for_and_lives_fails(stage: Stage) -> None:
 def test_a_number_that_was_used_again_is_another_process(stage: Stage) -> None:
     stage.new.port = "closed"
     stage.memory[WAITED] = "79:10"
+    stage.new.starts_at_boot = False
     processes(stage.new, SESSION)
     stage.verify()
 

@@ -14,7 +14,7 @@ from tests.steps.stage import LISTENER, Stage, processes, script, summaries
 @pytest.fixture
 def stage() -> Stage:
     stage = Stage(OpenToOld())
-    stage.new.port, stage.new.listening = "closed", False
+    stage.new.port, stage.new.listening, stage.new.starts_at_boot = "closed", False, False
     return stage
 
 
@@ -23,6 +23,7 @@ def test_only_the_old_host_passes_and_sendmail_runs(stage: Stage) -> None:
         "start Sendmail on the new host, open to the old one only (198.51.100.10)"
     ]
     assert (stage.new.port, stage.new.listening) == ("closed except 198.51.100.10", True)
+    assert stage.new.starts_at_boot
     stage.verify()
 
 

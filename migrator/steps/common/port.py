@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from migrator.change import HostName
 from migrator.errors import Refused, SmtpError, VerifyFailed
+from migrator.hosts import boot
 from migrator.mailstore import arrivals
 from migrator.net import firewall, timer
 from migrator.steps.base import Context
@@ -86,6 +87,11 @@ def state(context: Context, host: HostName) -> firewall.PortState:
     """Measure what the host's firewall does to new connections to port 25."""
     found = context.reader(host).inspect(firewall.state_script(tool(context, host), context.plan.name))
     return firewall.parse_state(found.stdout)
+
+
+def starts_at_boot(context: Context) -> str:
+    """Return by what a boot of the new host starts Sendmail; "": it does not, so the port stays closed."""
+    return context.new.inspect(boot.starts_script(context.plan.name)).stdout.strip()
 
 
 def expect(context: Context, host: HostName, wanted: firewall.PortState) -> None:
