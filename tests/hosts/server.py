@@ -98,8 +98,8 @@ class Server:
             self._transports.append(transport)
             try:
                 transport.start_server(server=Door(self))
-            except (paramiko.SSHException, EOFError):
-                continue
+            except (paramiko.SSHException, EOFError, OSError):
+                continue  # a client that hangs up early ends its own connection alone
 
 
 def _serve_process(channel: paramiko.Channel, process: subprocess.Popen[bytes]) -> None:
