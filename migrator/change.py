@@ -74,6 +74,20 @@ class Rsync:
 
 
 @dataclass(frozen=True, slots=True)
+class BringHome:
+    """What one tree of the plan holds on the new host and lacks on the old one, added to the old host's mailboxes.
+
+    Nothing is overwritten, doubled or deleted there: of an mbox the messages that the old one has fewer times are
+    appended under its lock, a Maildir message is carried where its name is unknown, any other file where there is
+    none. The old host may deliver meanwhile; the new one must not. It travels through the operator's connections.
+    """
+
+    tree: int  # index in plan.sync
+    host: HostName = "old"
+    kind: Literal["home"] = "home"
+
+
+@dataclass(frozen=True, slots=True)
 class AddressSet:
     """All address records of one type of a name; no addresses: there are none of that type. TTL in seconds."""
 
@@ -117,7 +131,7 @@ class Note:
     kind: Literal["note"] = "note"
 
 
-Command = Shell | Upload | Rsync | DnsUpdate | SendProbe | Note
+Command = Shell | Upload | Rsync | BringHome | DnsUpdate | SendProbe | Note
 
 
 class Undo(Enum):

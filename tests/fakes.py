@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from migrator.change import AddressSet, Command, DnsUpdate, Note, Rsync, SendProbe, Shell, Upload
+from migrator.change import AddressSet, BringHome, Command, DnsUpdate, Note, Rsync, SendProbe, Shell, Upload
 from migrator.errors import CommandFailed, HostError, MigrateError
 from migrator.event import Event
 from migrator.hosts.base import Output
@@ -131,13 +131,17 @@ class FakeNames:
 
 
 class FakeCopies:
-    """Trees that differ by what `lines` says, until a pass was made."""
+    """Trees that differ by what `lines` says, until a pass was made, and hold `away` until it was brought home."""
 
     def __init__(self) -> None:
         self.lines: dict[int, tuple[str, ...]] = {}
+        self.away: dict[int, tuple[str, ...]] = {}
 
     def differences(self, tree: int, *, checksum: bool, delete: bool) -> tuple[str, ...]:
         return self.lines.get(tree, ())
+
+    def homeless(self, tree: int) -> tuple[str, ...]:
+        return self.away.get(tree, ())
 
 
 class FakeDoor:
@@ -226,6 +230,8 @@ class FakeExecutor:
                 self.world.names.update(command.sets)
             case Rsync():
                 self.world.copies.lines.pop(command.tree, None)
+            case BringHome():
+                self.world.copies.away.pop(command.tree, None)
             case SendProbe() | Note():
                 pass
         return True

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from migrator.change import (
     AddressSet,
+    BringHome,
     Change,
     Command,
     DnsUpdate,
@@ -326,6 +327,7 @@ commands: st.SearchStrategy[Command] = st.one_of(
     st.builds(Shell, hosts, texts, st.floats(1, 9000)),
     st.builds(Upload, hosts, st.lists(edits, max_size=3).map(tuple), texts, st.none() | texts),
     st.builds(Rsync, st.integers(0, 9), st.booleans(), st.booleans()),
+    st.builds(BringHome, st.integers(0, 9)),
     st.builds(DnsUpdate, texts, st.lists(sets, max_size=2).map(tuple)),
     st.builds(SendProbe, texts, texts, texts, texts, st.sampled_from(["accepted", "refused"])),
     st.just(Note()),

@@ -38,6 +38,10 @@ class RsyncCopies:
         """Return how much a pass over a tree would copy and delete. Raises CommandFailed where rsync cannot tell."""
         return parse_statistics(self._rehearse(tree, checksum=checksum, delete=delete, itemize=False).stdout)
 
+    def homeless(self, tree: int) -> tuple[str, ...]:
+        """Return what the new host has and the old one lacks; see Copies."""
+        raise CommandFailed(f"nobody can tell yet what is homeless in tree {tree}", status=70, host="new")
+
     def _rehearse(self, tree: int, *, checksum: bool, delete: bool, itemize: bool) -> Output:
         planned = self._plan.sync[tree]
         words = rsync.pass_words(planned, delete=delete, checksum=checksum, dry_run=True, itemize=itemize)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping
 
-from migrator.change import Command, DnsUpdate, FileEdit, Note, Rsync, SendProbe, Shell, Upload
+from migrator.change import BringHome, Command, DnsUpdate, FileEdit, Note, Rsync, SendProbe, Shell, Upload
 from migrator.errors import MigrateError
 from migrator.event import Event
 from migrator.executor.copies import ReachableHost, RsyncCopies
 from migrator.executor.updates import DnsUpdater
 from migrator.plan import Plan
+
+_SHOWN = 20
 
 
 class DryRunExecutor:
@@ -45,6 +47,8 @@ class DryRunExecutor:
                 return self._upload(command)
             case Rsync():
                 return self._rsync(command)
+            case BringHome():
+                return self._home(command)
             case DnsUpdate():
                 return self._updater.words(command)
             case SendProbe():
@@ -73,6 +77,16 @@ class DryRunExecutor:
         except MigrateError as error:
             return f"{words}: rsync cannot tell yet how much ({error.seen or error.message})"
         return f"{words}: {counts}"
+
+    def _home(self, command: BringHome) -> str:
+        tree = self._plan.sync[command.tree]
+        words = f"what {tree.target} of the new host has and {tree.source} of the old one lacks, added there"
+        try:
+            found = self._copies.homeless(command.tree)
+        except MigrateError as error:
+            return f"{words}: nobody can tell yet how much ({error.seen or error.message})"
+        more = [f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
+        return "\n".join([f"{words}: {len(found) or 'no'} files", *found[:_SHOWN], *more])
 
 
 def _difference(edit: FileEdit) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from migrator.change import Command, DnsUpdate, Note, Rsync, SendProbe, Shell, Upload
+from migrator.change import BringHome, Command, DnsUpdate, Note, Rsync, SendProbe, Shell, Upload
 from migrator.errors import CommandFailed, SmtpError, VerifyFailed
 from migrator.event import Event, Kind
 from migrator.executor.copies import ReachableHost
@@ -55,6 +55,8 @@ class LiveExecutor:
                 self._upload(command)
             case Rsync():
                 self._rsync(command)
+            case BringHome():
+                raise CommandFailed("mail cannot be brought home yet", status=70, host="old")
             case DnsUpdate():
                 self._updater.perform(command)
             case SendProbe():

@@ -17,13 +17,14 @@ from migrator.plan import Plan
 
 
 class Phase(StrEnum):
-    """The five parts of a migration, in their order."""
+    """The five parts of a migration in their order, and the end of a rollback."""
 
     PREPARE = "prepare"
     PRESYNC = "presync"
     CUTOVER = "cutover"
     VERIFY = "verify"
     FINISH = "finish"
+    HOME = "home"
 
 
 class Names(Protocol):
@@ -43,6 +44,13 @@ class Copies(Protocol):
         """Return rsync's itemized differences of a tree, old against new; empty where they are equal.
 
         Raises CommandFailed where rsync cannot tell.
+        """
+
+    def homeless(self, tree: int) -> tuple[str, ...]:
+        """Return what stands in a tree of the new host and on the old one nowhere: empty once BringHome is done.
+
+        One line a file: its path in the tree, and of an mbox how many messages. Raises CommandFailed, HostError
+        where nobody can tell.
         """
 
 

@@ -2,7 +2,18 @@
 
 import pytest
 
-from migrator.change import AddressSet, Command, DnsUpdate, FileEdit, Note, Rsync, SendProbe, Shell, Upload
+from migrator.change import (
+    AddressSet,
+    BringHome,
+    Command,
+    DnsUpdate,
+    FileEdit,
+    Note,
+    Rsync,
+    SendProbe,
+    Shell,
+    Upload,
+)
 from migrator.errors import CommandFailed, VerifyFailed
 from migrator.executor import DryRunExecutor, copies
 from migrator.hosts.base import Output
@@ -23,6 +34,7 @@ COMMANDS: list[Command] = [
     DnsUpdate("mail.example.test", ()),
     SendProbe("198.51.100.10", "a@b.test", "c@d.test", "t"),
     Note(),
+    BringHome(0),
 ]
 
 
