@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Mapping
 
 from migrator.change import BringHome, Command, DnsUpdate, FileEdit, Note, Rsync, SendProbe, Shell, Upload
@@ -11,6 +12,10 @@ from migrator.event import Event
 from migrator.executor.copies import ReachableHost, RsyncCopies
 from migrator.executor.updates import DnsUpdater
 from migrator.plan import Plan
+from migrator.secret import MASK
+
+# Passwords of other servers may stand in the access map as well (cf/README, STARTTLS AND SMTP AUTHENTICATION).
+_AUTHINFO = re.compile(r"(\s*AuthInfo:\S*\s+)\S.*", re.IGNORECASE | re.DOTALL)
 
 _SHOWN = 20
 
@@ -105,7 +110,8 @@ def _lines(content: bytes | None) -> list[str] | None:
         return []
     if b"\0" in content:
         return None
-    return content.decode("utf-8", "backslashreplace").splitlines()
+    lines = content.decode("utf-8", "backslashreplace").splitlines()
+    return [_AUTHINFO.sub(rf"\g<1>{MASK}", line) for line in lines]
 
 
 def _size(content: bytes | None) -> str:

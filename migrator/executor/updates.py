@@ -14,6 +14,7 @@ from migrator.net.resolver import Resolver
 from migrator.net.tsig import TsigKey, parse_key, read_key
 from migrator.net.update import update
 from migrator.plan import Plan, Rfc2136Plan
+from migrator.secret import masked
 
 PROGRAM_TIMEOUT = 300.0
 """How long the operator's program may take, in seconds."""
@@ -96,14 +97,23 @@ class DnsUpdater:
     def _run(self, words: tuple[str, ...], command: DnsUpdate) -> None:
         try:
             done = subprocess.run(
-                words, stdin=subprocess.DEVNULL, capture_output=True, timeout=PROGRAM_TIMEOUT, check=False
+                words,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=PROGRAM_TIMEOUT,
+                check=False,
+                env=self._environment,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise DnsError(
-                f"{words[0]} could not change the records of {command.name}", host="operator", seen=str(error)
+                f"{words[0]} could not change the records of {command.name}",
+                host="operator",
+                seen=masked(str(error), self._environment),
             ) from error
         if done.returncode != 0:
             said = (done.stderr or done.stdout).decode("utf-8", "replace").strip()
+            # A program in trouble may print what it was given to log in with.
+            said = masked(said, self._environment)
             raise CommandFailed(
                 f"{words[0]} could not change the records of {command.name}",
                 status=done.returncode,

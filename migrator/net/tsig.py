@@ -5,10 +5,11 @@ import binascii
 import os
 import re
 import stat
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from migrator.errors import DnsError
+from migrator.secret import Secret
 
 ALGORITHMS = ("hmac-sha256", "hmac-sha384", "hmac-sha512", "hmac-sha224", "hmac-sha1", "hmac-md5")
 _LARGEST_FILE = 65536
@@ -19,11 +20,11 @@ _SETTING = re.compile(r'\b(algorithm|secret)\s+"?([^\s";]+)"?\s*;')
 
 @dataclass(frozen=True, slots=True)
 class TsigKey:
-    """A named key. The secret, in base64, shows in no representation."""
+    """A named key, its secret in base64."""
 
     name: str
     algorithm: str
-    secret: str = field(repr=False)
+    secret: Secret
 
 
 def read_key(path: Path, *, name: str, algorithm: str) -> TsigKey:
@@ -80,7 +81,7 @@ def _from_clause(name: str, algorithm: str, settings: dict[str, str]) -> TsigKey
     return TsigKey(f"{name}.", algorithm, _checked_secret(settings.get("secret", "")))
 
 
-def _checked_secret(text: str) -> str:
+def _checked_secret(text: str) -> Secret:
     secret = "".join(text.split())
     try:
         length = len(base64.b64decode(secret, validate=True))
@@ -88,4 +89,4 @@ def _checked_secret(text: str) -> str:
         length = 0
     if not length:
         raise DnsError("the TSIG secret is not base64", expected="base64, or a key clause of tsig-keygen")
-    return secret
+    return Secret(secret)

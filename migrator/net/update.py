@@ -85,9 +85,7 @@ def update_message(
     only_if: Mapping[Literal["A", "AAAA"], Sequence[str]] | None = None,
 ) -> dns.update.UpdateMessage:
     """Return the signed message that `update` sends. Raise DnsError where a name or an address is none."""
-    signer = dns.tsig.Key(parse_name(key.name), key.secret, f"{key.algorithm}.")
-    if key.algorithm == "hmac-md5":
-        signer = dns.tsig.Key(parse_name(key.name), key.secret, dns.tsig.HMAC_MD5)
+    signer = _signer(key)
     owner = parse_name(name)
     message = dns.update.UpdateMessage(parse_name(zone), keyring=signer)
     if not owner.is_subdomain(parse_name(zone)):
@@ -107,6 +105,18 @@ def update_message(
     except (dns.exception.DNSException, ValueError) as error:
         raise DnsError("this cannot be an address record", seen=str(error)) from error
     return message
+
+
+class _Signer(dns.tsig.Key):
+    """A key of dnspython, whose own representation tells the secret."""
+
+    def __repr__(self) -> str:
+        return f"<key {self.name}>"
+
+
+def _signer(key: TsigKey) -> dns.tsig.Key:
+    algorithm = dns.tsig.HMAC_MD5 if key.algorithm == "hmac-md5" else f"{key.algorithm}."
+    return _Signer(parse_name(key.name), key.secret.reveal(), algorithm)
 
 
 def _send(message: dns.update.UpdateMessage, server: Server, timeout: float) -> dns.message.Message:

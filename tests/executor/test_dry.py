@@ -70,6 +70,15 @@ def test_files_are_shown_as_differences_with_what_follows() -> None:
         assert line in shown
 
 
+def test_passwords_beside_what_changes_are_not_shown() -> None:
+    before = b'Connect:192.0.2.7\tREJECT\nAuthInfo:smtp.example.net "U:me" "P:hunter2-hunter2"\n'
+    shown = executor().preview(
+        Upload("old", (FileEdit("/etc/mail/access", before, before + b"To:x RELAY\n"),))
+    )
+    assert " AuthInfo:smtp.example.net ********\n+To:x RELAY" in shown
+    assert "hunter2" not in shown
+
+
 def test_rsync_tells_its_own_counts_or_why_it_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[list[str]] = []
 

@@ -56,7 +56,7 @@ def test_a_signed_message_goes_to_the_server_of_the_plan(
         MOVE.sets,
     )
     assert second.name == "ns.example.test"
-    assert (tsig.name, tsig.secret) == ("lab.", SECRET)
+    assert (tsig.name, tsig.secret.reveal()) == ("lab.", SECRET)
     assert SECRET not in repr(tsig)
 
 
@@ -85,6 +85,17 @@ def test_a_program_that_fails_or_is_missing_says_so() -> None:
     assert (caught.value.seen, caught.value.host) == ("no such zone", "operator")
     with pytest.raises(DnsError, match="could not change"):
         updates.DnsUpdater(make_plan(dns=DnsPlan(update="command", command=("/none/program",)))).perform(MOVE)
+
+
+def test_what_a_program_says_is_told_without_the_secrets_of_its_environment() -> None:
+    failing = (
+        *(sys.executable, "-c"),
+        "import os, sys; sys.exit('no access with ' + os.environ['PROVIDER_TOKEN'])",
+    )
+    plan = make_plan(dns=DnsPlan(update="command", command=failing))
+    with pytest.raises(CommandFailed) as caught:
+        updates.DnsUpdater(plan, {"PROVIDER_TOKEN": SECRET}).perform(MOVE)
+    assert caught.value.seen == "no access with ********"
 
 
 def test_lexicon_is_told_the_zone_and_each_record() -> None:

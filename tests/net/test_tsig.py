@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from migrator.errors import DnsError
 from migrator.net.tsig import TsigKey, parse_key, read_key
+from migrator.secret import Secret
 
 SECRET = "c2VjcmV0IG9mIHRoZSBsYWI="
 CLAUSE = f'key "lab" {{\n\talgorithm hmac-sha256;\n\tsecret "{SECRET}";\n}};\n'
-KEY = TsigKey("lab.", "hmac-sha256", SECRET)
+KEY = TsigKey("lab.", "hmac-sha256", Secret(SECRET))
 
 
 def key_file(folder: Path, content: str, mode: int = 0o600) -> Path:
@@ -75,7 +76,7 @@ def test_what_is_no_such_key_is_refused(text: str, algorithm: str, words: str) -
 
 
 def test_the_secret_shows_in_no_representation() -> None:
-    assert SECRET not in f"{KEY} {KEY!r}"
+    assert SECRET not in f"{KEY} {KEY!r} {KEY.secret}"
 
 
 @given(st.text())

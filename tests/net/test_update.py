@@ -14,11 +14,12 @@ from migrator.errors import DnsError
 from migrator.net.nameserver import Server
 from migrator.net.tsig import TsigKey
 from migrator.net.update import update, update_message
+from migrator.secret import Secret
 from tests.net.dns_server import SOA, DnsServer, Zone
 
 MAIL = "mail.example.test"
 SECRET = "c2VjcmV0IG9mIHRoZSBsYWIgZm9yIHRlc3RzIG9ubHk="
-KEY = TsigKey("lab.", "hmac-sha256", SECRET)
+KEY = TsigKey("lab.", "hmac-sha256", Secret(SECRET))
 NEW_A = AddressSet("A", ("198.51.100.20", "198.51.100.21"), 900)
 NO_AAAA = AddressSet("AAAA", (), 900)
 
@@ -84,13 +85,13 @@ def test_the_update_is_made_where_the_records_are_as_expected(server: DnsServer,
 
 
 def test_an_unknown_key_is_named(server: DnsServer) -> None:
-    error = failure(server, key=TsigKey("other.", "hmac-sha256", SECRET))
+    error = failure(server, key=TsigKey("other.", "hmac-sha256", Secret(SECRET)))
     assert error.seen == "BADKEY"
     assert "key_name" in (error.advice or "")
 
 
 def test_a_wrong_secret_is_named(server: DnsServer, zone: Zone) -> None:
-    error = failure(server, key=TsigKey("lab.", "hmac-sha256", "d3Jvbmc="))
+    error = failure(server, key=TsigKey("lab.", "hmac-sha256", Secret("d3Jvbmc=")))
     assert error.seen == "BADSIG"
     assert "secret" in (error.advice or "")
     assert zone.addresses(f"{MAIL}.", "A") == (3600, ["198.51.100.10"])
@@ -172,5 +173,10 @@ def test_what_cannot_be_records_is_never_sent(zone_name: str, name: str, sets: l
 
 @pytest.mark.parametrize("algorithm", ["hmac-sha256", "hmac-sha512", "hmac-sha1", "hmac-md5"])
 def test_every_algorithm_signs(algorithm: str) -> None:
-    message = update_message("example.test", MAIL, [NEW_A], TsigKey("lab.", algorithm, SECRET))
+    message = update_message("example.test", MAIL, [NEW_A], TsigKey("lab.", algorithm, Secret(SECRET)))
     assert algorithm.encode() in message.to_wire().lower()
+
+
+def test_what_signs_does_not_tell_the_secret() -> None:
+    message = update_message("example.test", MAIL, [NEW_A], KEY)
+    assert SECRET not in f"{message.keyring!r} {message!r} {message}"
