@@ -19,6 +19,9 @@ CALM_WAIT = 30
 START_WAIT = 90
 """How long a daemon may take to listen, in seconds: with an unqualified host name Sendmail waits 60 s itself."""
 
+GONE_WAIT = 5
+"""How long no Sendmail may be starting, in seconds, before it counts as ended: it found fault with something."""
+
 RELOAD_SHOWN = "kill -HUP PID of the process that listens, and see that a new one does: the port stays open"
 START_SHOWN = "service sendmail start, and see that it listens"
 STOP_SHOWN = "service sendmail stop, and see that nothing listens"
@@ -82,15 +85,28 @@ sockets() { # prints the inodes that listen on port 25 (0019 in hexadecimal)
         case $local,$state in *:0019,0A) echo "$inode" ;; esac
     done
 }
+starting() { # whether a Sendmail runs that has given itself no title yet, as one does that is not ready
+    mta | {
+        while read -r kind pid start session title; do
+            case $title in 'sendmail: '*) ;; *) exit 0 ;; esac
+        done
+        exit 1
+    }
+}
+alive() { # fails once neither a listener nor a starting Sendmail was seen for a while
+    if [ -n "$(listening)" ] || starting; then gone=0; else gone=$((${gone:-0} + 1)); fi
+    [ $gone -le $((@GONE@ * 5)) ]
+}
 wait_for_listener() { # seconds
     tries=$(($1 * 5))
+    gone=0
     while [ -z "$(listening)" ] || [ -z "$(sockets)" ]; do
         tries=$((tries - 1))
-        if [ $tries -le 0 ]; then return 1; fi
+        if [ $tries -le 0 ] || ! alive; then return 1; fi
         sleep 0.2
     done
 }
-"""
+""".replace("@GONE@", str(GONE_WAIT))
 
 _PROOF = r"""shown() { printf '%s ' $(listening); }
 renewed() { # another process, another socket, and none of before left
@@ -105,10 +121,11 @@ left() { # whether a process of before still listens
 }
 wait_until_renewed() { # seconds while the old daemon is there, seconds once it is gone
     waited=0
+    gone=0
     until renewed; do
         waited=$((waited + 1))
         if left; then limit=$1; else limit=$2; fi
-        if [ $waited -gt $((limit * 5)) ]; then return 1; fi
+        if [ $waited -gt $((limit * 5)) ] || ! alive; then return 1; fi
         sleep 0.2
     done
 }

@@ -30,7 +30,7 @@ WAYS: dict[Family, Ways] = {
         services=("sendmail",),
         packages={
             **_COMMON,
-            **{"sendmail": "sendmail", "makemap": "sendmail-base", "ssh": "openssh-client"},
+            **{"sendmail": "sendmail", "makemap": "sendmail-bin", "ssh": "openssh-client"},
             **{"ssh-keygen": "openssh-client", "iptables": "iptables", "nft": "nftables", "ip": "iproute2"},
         },
     ),
@@ -92,26 +92,42 @@ while read -r type map; do
 done || exit 1
 """
 
+_NEEDED = r"""for program in PROGRAMS; do
+    if command -v "${program%:*}" >/dev/null 2>&1; then continue; fi
+    echo "the program ${program%:*} is missing: install the package ${program#*:} there" >&2
+    exit 1
+done
+"""
+
+_LOADABLE = r"""found=$(sendmail -bv root </dev/null 2>&1)
+case $? in
+    # Software, system and configuration of sysexits.h: a daemon ends with them; an address has other codes.
+    70|71|78) printf 'Sendmail cannot load the new sendmail.cf: %s\n' "$found" >&2; exit 1 ;;
+esac
+"""
+
 
 def rebuild(facts: HostFacts) -> str:
     """Return the sh text that rebuilds sendmail.cf and the maps of /etc/mail from their sources.
 
     sendmail.mc is tried first, because Debian's make installs what m4 made of a faulty one all the same. Then
     `make` does what the family does; a map that it does not know, or knows from its next run on only, is built by
-    makemap with the type that sendmail.cf names. It exits with 1, and says why, where a part fails.
+    makemap with the type that sendmail.cf names. At last Sendmail reads all of it, for no daemon starts with a
+    sendmail.cf that has a fault. It exits with 1, and says why, where a part fails.
     """
     ways = WAYS[facts.family]
     prefix = f"-D_CF_DIR_={ways.cf_folder}/ {ways.cf_folder}/m4/cf.m4 "
     included = "if grep -q '^[^#]*include(.*cf\\.m4' sendmail.mc 2>/dev/null; then included=yes; fi\n"
     test = _TEST_MC.format(prefix="$prefix ")
     without = _WITHOUT_MAKE.format(prefix="$prefix ")
+    needed = " ".join(f"{program}:{ways.packages[program]}" for program in ("m4", "makemap"))
     return (
         f"(\nset +e\ncd /etc/mail || exit 1\nincluded=no\n{included}"
         f"prefix=; if [ $included = no ]; then prefix={_quoted(prefix)}; fi\n"
-        f"errors=$(mktemp) || exit 1\ntrap 'rm -f \"$errors\"' EXIT\n"
-        f"if command -v m4 >/dev/null 2>&1; then\n{test}fi\n"
+        f"{_NEEDED.replace('PROGRAMS', needed)}"
+        f"errors=$(mktemp) || exit 1\ntrap 'rm -f \"$errors\"' EXIT\n{test}"
         f"if command -v make >/dev/null 2>&1 && [ -e Makefile ]; then\n{_WITH_MAKE}else\n{without}fi\n"
-        f"{_MAPS.replace('OWNER', ways.map_owner)})\n"
+        f"{_MAPS.replace('OWNER', ways.map_owner)}{_LOADABLE})\n"
     )
 
 

@@ -42,6 +42,26 @@ def test_the_process_list_is_read_without_a_complaint(shell: str) -> None:
     assert (result.returncode, result.stderr) == (0, "")
 
 
+PROCESSES = "mta() {{ printf '%s\\n' '{kind} 7 100 7 {title}'; }}\n"
+
+
+@each_shell
+@pytest.mark.parametrize(
+    ("kind", "title", "alive"),
+    [
+        ("listener", "sendmail: MTA: accepting connections", True),
+        ("other", "/usr/sbin/sendmail -Am -bd -q10m", True),
+        ("other", "sendmail: MTA: 4ATxyz mx.example.net [192.0.2.1]: DATA", False),
+        ("runner", "sendmail: Queue runner@00:10:00 for /var/spool/mqueue", False),
+    ],
+)
+def test_a_daemon_that_ended_is_not_waited_for(shell: str, kind: str, title: str, alive: bool) -> None:
+    script = (
+        f"{daemon._FUNCTIONS}{PROCESSES.format(kind=kind, title=title)}gone={daemon.GONE_WAIT * 5}\nalive"
+    )
+    assert run(shell, script).returncode == (0 if alive else 1)
+
+
 @each_shell
 @pytest.mark.parametrize(
     "script",

@@ -1,6 +1,7 @@
 """A rebuild makes what the sources say, or says why not and leaves what was."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,7 @@ class Mail:
         self.program("m4", M4)
         self.program("makemap", MAKEMAP)
         self.program("chown", "#!/bin/sh\n")
+        self.program("sendmail", "#!/bin/sh\n[ \"$*\" = '-bv root' ]\n")
         monkeypatch.setenv("PATH", f"{self.bin}:{os.environ['PATH']}")
         monkeypatch.setenv("FOLDER", str(self.folder))
 
@@ -110,6 +112,37 @@ def test_a_make_that_does_nothing_is_no_rebuild(mail: Mail) -> None:
     assert "older than sendmail.mc" in said
 
 
+@pytest.mark.parametrize(("program", "package"), [("m4", "m4"), ("makemap", "sendmail-bin")])
+def test_a_program_that_is_missing_is_named_with_its_package_and_nothing_is_rebuilt(
+    mail: Mail, program: str, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (mail.bin / program).unlink()
+    for name in (mail.shell, "grep"):
+        found = shutil.which(name)
+        assert found
+        (mail.bin / name).symlink_to(found)
+    monkeypatch.setenv("PATH", str(mail.bin))
+    mail.write("sendmail.mc", "x\n")
+    mail.write("sendmail.cf", "old\n", age=100)
+    expected = f"the program {program} is missing: install the package {package} there\n"
+    assert mail.rebuild() == (1, expected)
+    assert (mail.folder / "sendmail.cf").read_text() == "old\n"
+
+
+def test_a_sendmail_cf_that_no_daemon_would_start_with_fails(mail: Mail) -> None:
+    mail.program("sendmail", "#!/bin/sh\necho 'line 7: unknown option' >&2\nexit 70\n")
+    mail.write("sendmail.mc", "include(`/x/cf.m4')\n")
+    status, said = mail.rebuild()
+    assert status == 1
+    assert said == "Sendmail cannot load the new sendmail.cf: line 7: unknown option\n"
+
+
+def test_an_address_that_leads_nowhere_is_no_fault_of_sendmail_cf(mail: Mail) -> None:
+    mail.program("sendmail", "#!/bin/sh\necho 'root... User unknown'\nexit 67\n")
+    mail.write("sendmail.mc", "include(`/x/cf.m4')\n")
+    assert mail.rebuild() == (0, "")
+
+
 def test_a_map_that_cannot_be_built_fails_and_leaves_the_one_of_before(mail: Mail) -> None:
     mail.program("makemap", "#!/bin/sh\necho no >&2\nexit 1\n")
     mail.write("sendmail.mc", "include(`/x/cf.m4')\n")
@@ -120,7 +153,7 @@ def test_a_map_that_cannot_be_built_fails_and_leaves_the_one_of_before(mail: Mai
 
 
 def test_families_know_their_packages() -> None:
-    assert WAYS["debian"].packages["makemap"] == "sendmail-base"
+    assert WAYS["debian"].packages["makemap"] == "sendmail-bin"
     assert WAYS["redhat"].packages["ssh"] == "openssh-clients"
     assert service(make_facts(init="other", programs=frozenset()), "stop").startswith(
         "timeout 200 /etc/init.d/sendmail"
