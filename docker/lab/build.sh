@@ -42,6 +42,9 @@ configure_sendmail() {
 }
 
 configure_daemons() {
+    local name
+    # The name servers are hosts of their own, and a container has no clock to set.
+    for name in named rsync sudo hwclock.sh; do update-rc.d -f "$name" remove; done
     # There is no kernel log to read in a container.
     sed -i '/imklog/d' /etc/rsyslog.conf
     printf '%s\n' 'PermitRootLogin prohibit-password' 'PasswordAuthentication no' 'UseDNS no' \

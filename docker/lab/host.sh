@@ -45,21 +45,29 @@ case "$role" in
 esac
 
 fill() {
+    admit_operator "$address"
     write_access
     if [ "$role" = old ]; then python3 "$here/seed.py" "${LAB_SEED:-10}"; fi
+    if [ "$role" = new ]; then update-rc.d -f apache2 remove; fi
     touch "$filled"
 }
 
-# A container that is started again keeps its mail and its configuration, and has pid files of dead processes.
+forget_the_last_boot() {
+    find /run /tmp -mindepth 1 -delete
+    install -d -m 1777 /run/lock
+}
+
+start_what_is_enabled() {
+    local link
+    for link in /etc/rc2.d/S*; do "$link" start; done
+}
+
+# A container that is started again is a host that boots: it keeps its mail, its configuration and its queues.
 readonly filled=/var/lib/lab-filled
-rm -f /run/lab-ready /run/*.pid /run/sendmail/mta/sendmail.pid /run/apache2/apache2.pid
+forget_the_last_boot
 resolve_by_the_lab
-admit_operator "$address"
-mkdir -p /run/sshd
-/usr/sbin/sshd
-rsyslogd
 if [ ! -e "$filled" ]; then fill; fi
-if [ "$role" = old ]; then service apache2 start >/dev/null; fi
-service sendmail start
+rsyslogd
+start_what_is_enabled
 touch /run/lab-ready
 exec sleep infinity

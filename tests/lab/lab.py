@@ -8,9 +8,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -131,6 +133,21 @@ class Lab:
         argv = ["python3", "-c", source.read_text(), *arguments]
         self._hosts[role].get_wrapped_container().exec_run(argv, detach=True)
 
+    def reboot(self, role: str) -> None:
+        """Reboot a host, and return when all runs that it starts at boot. Raise TimeoutError where it does not.
+
+        Processes, firewall rules, timers, /run and /tmp are gone; files and what is enabled are as they were.
+        """
+        self.exec(role, "/opt/lab/halt.sh")
+        self._hosts[role].get_wrapped_container().restart(timeout=0)
+        self._wait(partial(self.has_booted, role), role)
+
+    def has_booted(self, role: str) -> bool:
+        """Say whether a mail host has started all that it starts at boot, and can be reached."""
+        return self.exec(role, "test", "-e", "/run/lab-ready")[0] == 0 and accepts(
+            self.place.address(role), 22
+        )
+
     def container_id(self, role: str) -> str:
         """Return Docker's identifier of a host."""
         return self._hosts[role].get_container_id()
@@ -150,21 +167,22 @@ class Lab:
 
     def wait_until_ready(self) -> None:
         """Return when every host answers. Raise TimeoutError with the log of one that does not."""
-        deadline = time.monotonic() + READY_SECONDS
         for role in self.roles:
-            while not self.is_ready(role):
-                if time.monotonic() > deadline:
-                    log = self._hosts[role].get_logs()
-                    raise TimeoutError(f"{role} is not ready after {READY_SECONDS:.0f} s: {log!r}")
-                time.sleep(0.1)
+            self._wait(partial(self.is_ready, role), role)
 
     def is_ready(self, role: str) -> bool:
         """Say whether a host answers: a name server on port 53, a mail host when all its daemons run."""
         if role in {"dns", "secondary"}:
             return accepts(self.place.address(role), 53)
-        return (
-            accepts(self.place.address(role), 25) and self.exec(role, "test", "-e", "/run/lab-ready")[0] == 0
-        )
+        return accepts(self.place.address(role), 25) and self.has_booted(role)
+
+    def _wait(self, ready: Callable[[], bool], role: str) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while not ready():
+            if time.monotonic() > deadline:
+                log = self._hosts[role].get_logs()
+                raise TimeoutError(f"{role} is not ready after {READY_SECONDS:.0f} s: {log!r}")
+            time.sleep(0.1)
 
 
 def accepts(address: str, port: int, seconds: float = 1.0) -> bool:
