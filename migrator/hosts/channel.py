@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from paramiko import Channel, Transport
 
 LONGEST_OUTPUT = 64 * 1024 * 1024
-"""The most that a command may print, in bytes."""
+"""The most that a command may print, in bytes; of one whose lines are handed over, on its standard error."""
+
+KEPT = 1024 * 1024
+"""How much of what a streaming command prints is kept, in bytes: its end. rsync tells of every file it copies."""
+
+LONGEST_LINE = 64 * 1024
+"""The longest line that is handed over as one, in bytes."""
 
 BEAT = 10.0
 """Seconds between two signs to a streaming script: several within the silence it bears."""
@@ -47,7 +53,7 @@ class Running:
         self._writer.start()
 
     def finish(self, *, host: str, timeout: float, on_line: Callable[[str], None] | None = None) -> Output:
-        """Return what the command gave, each line handed to `on_line` as it comes.
+        """Return what the command gave; with `on_line`, to which each line is handed as it comes, its last KEPT bytes.
 
         Raises HostError after `timeout` seconds or too much output, LostError where the connection ended
         first.
@@ -59,6 +65,8 @@ class Running:
             for piece in self._pieces(deadline, host):
                 stdout += piece
                 lines.feed(piece)
+                if on_line and len(stdout) > 2 * KEPT:
+                    del stdout[:-KEPT]
                 if len(stdout) > LONGEST_OUTPUT:
                     raise _too_much(host)
             lines.end()
@@ -74,7 +82,15 @@ class Running:
     def _pieces(self, deadline: float, host: str) -> Iterator[bytes]:
         while True:
             if time.monotonic() > deadline:
-                raise HostError("a command took too long and was given up", host=host)
+                raise HostError(
+                    "a command took too long and was given up",
+                    host=host,
+                    expected="an end within the time that it is given",
+                    advice="see what keeps that host busy (ps, df, a folder that hangs on the network), then run the "
+                    "same command again",
+                )
+            if len(self._stderr) > LONGEST_OUTPUT:
+                raise _too_much(host)
             with contextlib.suppress(TimeoutError):
                 piece = self.channel.recv(65536)
                 if not piece:
@@ -83,7 +99,11 @@ class Running:
 
     def _status(self, deadline: float, host: str) -> int:
         if not self.channel.status_event.wait(max(_TICK, deadline - time.monotonic())):
-            raise HostError("a command ended its output and not itself", host=host)
+            raise HostError(
+                "a command ended its output and not itself",
+                host=host,
+                advice="see with ps what is left of it there, then run the same command again",
+            )
         status = self.channel.recv_exit_status()
         if status < 0:
             raise LostError(
@@ -127,6 +147,9 @@ class _Lines:
         if self._on_line is None:
             return
         *lines, self._rest = (self._rest + piece).replace(b"\r", b"\n").split(b"\n")
+        if len(self._rest) > LONGEST_LINE:
+            lines.append(self._rest)
+            self._rest = b""
         for line in lines:
             self._on_line(_text(line))
 
@@ -141,5 +164,8 @@ def _text(content: bytes | bytearray) -> str:
 
 def _too_much(host: str) -> HostError:
     return HostError(
-        f"a command printed more than {LONGEST_OUTPUT // 1024 // 1024} MB and was given up", host=host
+        f"a command printed more than {LONGEST_OUTPUT // 1024 // 1024} MB and was given up",
+        host=host,
+        expected="what a look or a change prints",
+        advice="log in by hand and see what the login shell and the programs there print",
     )

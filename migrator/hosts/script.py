@@ -46,9 +46,12 @@ def here(words: str, text: str) -> str:
 
 
 def lock_file(name: str) -> str:
-    """Given a migration's name, return the sh text that sets `lock` to the path of its lock on a host."""
+    """Given a migration's name, return the sh text that sets `lock` to the path of its lock on a host.
+
+    For root that is a folder where nobody else can hold the lock, or leave a link in its place.
+    """
     return (
-        "for lock in /run/lock /var/lock /tmp; do if [ -d $lock ] && [ -w $lock ]; then break; fi; done\n"
+        "for lock in /run /var/run /run/lock /var/lock /tmp; do if [ -d $lock ] && [ -w $lock ]; then break; fi; done\n"
         f"lock=$lock/{shlex.quote('migrate-' + name)}\n"
     )
 

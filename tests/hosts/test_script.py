@@ -147,10 +147,10 @@ def test_arguments_and_input_arrive_as_they_are(words: list[str], stdin: str) ->
         )
 
 
-def test_the_lock_is_named_after_the_migration(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_lock_is_named_after_the_migration_where_only_root_writes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     assert run("sh", subject.lock_file("example-mail") + "echo $lock").stdout in {
+        "/run/migrate-example-mail\n",
         "/run/lock/migrate-example-mail\n",
-        "/var/lock/migrate-example-mail\n",
         "/tmp/migrate-example-mail\n",
     }

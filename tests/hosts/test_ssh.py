@@ -100,12 +100,47 @@ def test_a_connection_that_breaks_in_the_middle_of_a_change_is_an_error(
         host.perform("echo started; sleep 5", timeout=20, on_line=lambda _line: server.hang_up())
 
 
-def test_silence_and_endless_output_are_bounded(host: SshHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(HostError, match="took too long"):
-        host.perform("sleep 4", timeout=0.5)
-    monkeypatch.setattr(channel_module, "LONGEST_OUTPUT", 100_000)
-    with pytest.raises(HostError, match="was given up"):
-        host.inspect("while echo endless; do :; done")
+class TestBounds:
+    """A host that prints what nobody asked for, or never ends, is given up with words that help."""
+
+    @pytest.fixture(autouse=True)
+    def small(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(channel_module, "LONGEST_OUTPUT", 100_000)
+        monkeypatch.setattr(channel_module, "KEPT", 10_000)
+        monkeypatch.setattr(channel_module, "LONGEST_LINE", 1_000)
+
+    def test_silence_ends_with_the_time(self, host: SshHost) -> None:
+        with pytest.raises(HostError, match="took too long") as caught:
+            host.perform("sleep 4", timeout=0.5)
+        assert (caught.value.host, "ps, df" in (caught.value.advice or "")) == ("old", True)
+
+    @pytest.mark.parametrize("where", ["1", "2"], ids=["output", "errors"])
+    def test_endless_output_is_given_up(self, host: SshHost, where: str) -> None:
+        with pytest.raises(HostError, match="printed more than") as caught:
+            host.inspect(f"while echo endless; do :; done >&{where}")
+        assert caught.value.advice
+
+    @pytest.mark.parametrize("how", ["while :; do sleep 1; done", "cat /dev/zero", "yes '\\000\\377'"])
+    def test_a_stream_that_never_ends_is_ended_by_its_time(self, host: SshHost, how: str) -> None:
+        with pytest.raises(HostError, match="took too long"):
+            host.perform(how, timeout=1, on_line=lambda _line: None)
+
+    def test_of_a_long_stream_every_line_is_seen_and_the_end_is_kept(self, host: SshHost) -> None:
+        lines: list[str] = []
+        output = host.perform("seq 100000", timeout=20, on_line=lines.append)
+        assert (len(lines), output.status) == (100_000, 0)
+        assert output.stdout.endswith("99999\n100000\n")
+        assert len(output.stdout) < 30_000
+
+    def test_a_line_without_an_end_comes_in_parts(self, host: SshHost) -> None:
+        lines: list[str] = []
+        host.perform("head -c 400000 /dev/zero | tr '\\000' x", timeout=20, on_line=lines.append)
+        assert "".join(lines) == "x" * 400_000
+        assert max(map(len, lines)) < 100_000
+
+    def test_binary_output_is_text_that_can_be_told(self, host: SshHost) -> None:
+        output = host.inspect("printf '\\377\\000\\033[2J\\342\\202'")
+        assert output.stdout == "\udcff\0\x1b[2J\udce2\udc82"
 
 
 def test_an_unknown_host_key_is_refused_with_what_to_do(
