@@ -70,12 +70,6 @@ def test_recipients_are_found_by_domain_in_any_case() -> None:
     assert [recipient.address for recipient in message.local_recipients] == ["web1_user"]
 
 
-def test_headers_lose_their_flags_and_keep_their_continuation() -> None:
-    headers = queue.parse("qfx", VERSION_8).headers
-    assert headers[1] == "Received: from client.example\n\tby old.example.test; Mon, 17 Nov 2026"
-    assert headers[2] == "Subject: R<forged@example.test>"
-
-
 def test_an_old_file_has_no_flags_and_no_end() -> None:
     message = queue.parse("QfAA123", "T1794873600\nDdfAA123\nS<>\nRuser@example.test\nHSubject: a: b\n")
     assert (message.kind, message.sender, message.complete) == ("lost", "", False)
@@ -90,10 +84,10 @@ def test_quarantined_files_belong_to_the_queue_and_bodies_do_not() -> None:
             queue.parse(name, VERSION_8)
 
 
-def read(*directories: Path | str) -> str:
+def read(*directories: Path | str, wanted: str = "") -> str:
     shell = shutil.which("sh")
     assert shell
-    command = queue.reader_command([str(directory) for directory in directories])
+    command = queue.reader_command([str(directory) for directory in directories], wanted)
     done = subprocess.run([shell, *command[1:]], capture_output=True, check=True, timeout=20)
     return done.stdout.decode("utf-8", "surrogateescape")
 
@@ -112,6 +106,27 @@ def test_the_reader_gives_every_control_file_and_nothing_else(tmp_path: Path) ->
     assert {message.sender for message in messages} == {"bounce@client.example", "a@b"}
 
 
+def test_the_reader_leaves_out_what_is_not_asked_for(tmp_path: Path) -> None:
+    for name, recipients in (
+        ("ours", "RPFD:<a@else.example>\nRPFD:<b@EXAMPLE.test>\n"),
+        ("forged", "RPFD:<a@else.example>\nH??To: R<b@example.test>\n"),
+        ("like", "RPFD:<a@exampleXtest>\n"),
+        ("local", "RPFD:<a@else.example>\nRPFDA:web1_user\n"),
+    ):
+        (tmp_path / f"qf{name}").write_text(f"V8\nS<s@else.example>\n{recipients}.\n")
+    ours = queue.parse_dump(read(tmp_path, wanted=queue.in_domains(["other.test", "example.test"])))
+    local = queue.parse_dump(read(tmp_path, wanted=queue.LOCAL))
+    assert [message.id for message in ours] == ["ours"]
+    assert [message.id for message in local] == ["local"]
+    assert [recipient.address for recipient in ours[0].recipients] == ["a@else.example", "b@EXAMPLE.test"]
+
+
+@pytest.mark.parametrize("domain", ["", "a|b", "a\\.b", "a b", ".*"])
+def test_a_domain_is_no_expression(domain: str) -> None:
+    with pytest.raises(TextError):
+        queue.in_domains([domain])
+
+
 def test_an_empty_or_missing_queue_has_no_messages(tmp_path: Path) -> None:
     assert queue.parse_dump(read(tmp_path, tmp_path / "missing")) == ()
 
@@ -127,7 +142,7 @@ def test_a_list_that_ends_early_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("directory", ["", "-x", "relative", "/a\0b"])
 def test_a_queue_directory_is_absolute(directory: str) -> None:
     with pytest.raises(TextError):
-        queue.reader_command([directory])
+        queue.reader_command([directory], "")
 
 
 @given(st.lists(st.sampled_from([*"VTKNPMSRH?:<>@.\n\t 19", "\0"]) | st.characters()).map("".join))

@@ -116,7 +116,7 @@ def queued(name: str, *recipients: str, reason: str = "Deferred: Connection refu
     """Return a control file of the queue, as its reader frames it."""
     lines = ["V8", "T1796000000", "K1796000100", "N1", f"M{reason}", "S<sender@example.net>"]
     lines += [f"RPFD:<{recipient}>" for recipient in recipients]
-    return "\0".join([f"/var/spool/mqueue/{name}", "\n".join([*lines, ".", ""]), ""])
+    return "".join(f"/var/spool/mqueue/{name}\0{line}\n" for line in [*lines, "."])
 
 
 def queue(host: SimulatedHost, *messages: str) -> None:

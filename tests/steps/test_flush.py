@@ -50,10 +50,10 @@ class TestRun:
         assert stage.look() == []
         stage.verify()
 
-    def test_every_domain_has_its_run(self, stage: Stage) -> None:
+    def test_one_run_is_for_every_domain(self, stage: Stage) -> None:
         stage.plan(domains=("example.test", "example.org"))
         queue(stage.old, queued("qf4AT1", "user01@example.org"))
-        assert script(stage.look()[0]) == RUN + RUN.replace("example.test", "example.org")
+        assert script(stage.look()[0]) == RUN.replace("\n", " -qR@example.org\n")
 
     @pytest.mark.parametrize(
         ("setting", "folder"),

@@ -41,7 +41,7 @@ class TestForDomains:
         stage.old.on("read_queue", answer)
         stage.facts("old", cf="O QueueDirectory=/srv/queue/q*\nQslow, Path=/srv/slow queue, F=f\n")
         waiting.for_domains(stage.context())
-        assert asked[0].endswith(" sh '/srv/queue/q*' '/srv/slow queue'")
+        assert asked[0].endswith(" sh '^R.*@(example[.]test)' '/srv/queue/q*' '/srv/slow queue'")
 
     def test_a_list_that_ends_early_is_never_read_as_an_empty_queue(self, stage: Stage) -> None:
         stage.old.on("read_queue", "")
