@@ -52,6 +52,9 @@ class Policy:
 CONNECT = Policy(attempts=5, total=60, first_wait=0.5, longest_wait=8)
 """Opening an ssh connection: a host that restarts its sshd or drops a packet is back within a minute."""
 
+RECONNECT = Policy(attempts=60, total=120, first_wait=0.5, longest_wait=4)
+"""Opening it again to a host that answered before: a line that is cut for half a minute, or a host that reboots."""
+
 DNS_QUERY = Policy(attempts=3, total=10, first_wait=0.2, longest_wait=1)
 """One DNS question over UDP, where a lost packet is normal and the asker sends again (RFC 1035, 4.2.1)."""
 

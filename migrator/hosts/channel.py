@@ -109,7 +109,9 @@ class Running:
             raise LostError(
                 "the connection ended before the command did, or a signal ended the command",
                 host=host,
-                advice="run the same command again: it goes on from there",
+                expected="a command that was started there tells how it ended",
+                seen="the ssh connection broke, by the network or by a reboot, or the command was killed",
+                advice="when the host answers, run the same command again: it goes on from there",
             )
         return status
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from migrator.errors import HostError, HostKeyError
 from migrator.hosts.known_hosts import KnownHosts, display_name, fingerprint, read_known_hosts
 from migrator.plan import HostPlan
-from migrator.retry import CONNECT
+from migrator.retry import CONNECT, RECONNECT
 
 if TYPE_CHECKING:
     from fabric import Connection
@@ -48,6 +48,7 @@ class Opener:
         self._name = name
         self._plan = plan
         self._sleep = sleep
+        self._patience = CONNECT
 
     def prepare(self) -> Connection:
         """Return the connection, not yet open: host, port and user are what ssh_config makes of the plan."""
@@ -77,8 +78,9 @@ class Opener:
         """
         seen: dict[str, str] = {}
         while True:
+            attempts = self._patience.retrying(_PassingError, sleep=self._sleep)
             try:
-                return CONNECT.retrying(_PassingError, sleep=self._sleep)(self._attempt, tuple(seen))
+                transport = attempts(self._attempt, tuple(seen))
             except _NotPinnedError as error:
                 if error.kind in seen:
                     raise self._wrong_pin(seen) from None
@@ -93,8 +95,11 @@ class Opener:
                     host=self._name,
                     expected=f"an ssh server at {self._plan.ssh}",
                     seen=str(error),
-                    advice=f"try by hand: ssh {self._plan.ssh} true",
+                    advice=f"try by hand: ssh {self._plan.ssh} true; when that works, run the same command again",
                 ) from error
+            else:
+                self._patience = RECONNECT
+                return transport
 
     def _attempt(self, without: tuple[str, ...]) -> Transport:
         import paramiko

@@ -48,8 +48,13 @@ class Server:
         self.connections = 0
         self._transports: list[paramiko.Transport] = []
         self._runs: list[tuple[threading.Thread, subprocess.Popen[bytes]]] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
+        self.port = 0
+        self.open()
+
+    def open(self) -> None:
+        """Listen; after a `close` on the same port again, as a host does that has rebooted."""
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self.port = int(self._listener.getsockname()[1])
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 

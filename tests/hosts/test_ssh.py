@@ -13,6 +13,7 @@ from migrator.hosts.base import Output
 from migrator.hosts.known_hosts import fingerprint
 from migrator.hosts.ssh import SshHost
 from migrator.plan import HostPlan
+from migrator.retry import RECONNECT
 from tests.hosts.server import Server
 
 
@@ -190,6 +191,33 @@ def test_a_host_that_is_not_there_is_tried_again_and_then_named(plan: HostPlan, 
         SshHost("old", plan, "unit-ssh", sleep=waits.append).read("id")
     assert len(waits) == 4
     assert caught.value.host == "old"
+
+
+def test_a_host_that_answered_before_is_given_the_time_of_a_reboot(plan: HostPlan, server: Server) -> None:
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if sum(waits) > 40 and len(waits) == 14:
+            server.open()
+
+    host = SshHost("old", plan, "unit-ssh", sleep=sleep)
+    host.read("id")
+    server.close()
+    assert host.read("id").status == 0
+    assert len(waits) == 14
+    host.close()
+
+
+def test_a_host_that_answered_before_and_never_does_again_is_given_up(plan: HostPlan, server: Server) -> None:
+    waits: list[float] = []
+    host = SshHost("old", plan, "unit-ssh", sleep=waits.append)
+    host.read("id")
+    server.close()
+    with pytest.raises(HostError, match="cannot be reached by ssh") as caught:
+        host.read("id")
+    assert "run the same command again" in (caught.value.advice or "")
+    assert len(waits) == RECONNECT.attempts - 1
 
 
 def test_sudo_runs_the_same_script_as_root_and_says_where_it_may_not(plan: HostPlan, server: Server) -> None:
