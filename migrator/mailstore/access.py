@@ -62,7 +62,9 @@ class DoorPaths:
 def ssh_words(keys: KeyPaths, port: int) -> tuple[str, ...]:
     """Return the ssh command by which the new host reaches the old one: with this key and this host key only."""
     options = (
-        *("BatchMode=yes", "IdentitiesOnly=yes", "StrictHostKeyChecking=yes", "ControlPath=none"),
+        *("BatchMode=yes", "IdentitiesOnly=yes", "ControlPath=none"),
+        # Whatever ssh_config says there: no key by SSHFP, nothing forwarded to a host that is about to be left.
+        *("StrictHostKeyChecking=yes", "VerifyHostKeyDNS=no", "ClearAllForwardings=yes", "ForwardAgent=no"),
         *(f"UserKnownHostsFile={keys.known_hosts}", "GlobalKnownHostsFile=/dev/null"),
         *("ConnectTimeout=15", "ServerAliveInterval=15", "ServerAliveCountMax=4"),
     )
