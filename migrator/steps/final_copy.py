@@ -47,12 +47,13 @@ class FinalCopy(Step):
 
 def expect_closed(context: Context) -> None:
     """Raise StartOver where the new host is not closed any more: it was rebooted, or somebody opened it."""
-    if port.state(context, "new") != PortState(CLOSED) or daemons.running(context.new).listeners:
+    found, listeners = port.state(context, "new"), daemons.running(context.new).listeners
+    if found != PortState(CLOSED) or listeners:
         raise StartOver(
-            "the new host takes mail already",
+            "the new host is not closed any more: it was rebooted, or somebody opened it",
             step="close-new",
             host="new",
             expected="port 25 closed and Sendmail stopped until the copy is verified",
-            seen="port 25 is open, or Sendmail runs",
-            advice="see whether the new host was rebooted meanwhile",
+            seen=f"port 25 is {found.word}, and Sendmail {'runs' if listeners else 'does not run'}",
+            advice="see whether something there takes the firewall rule away, or starts Sendmail",
         )
