@@ -47,16 +47,28 @@ class KeyPaths:
 
 @dataclass(frozen=True, slots=True)
 class DoorPaths:
-    """Where the old host keeps what lets the key in."""
+    """Where the old host keeps what lets the key in; `others` may hold a line of it as well."""
 
     authorized_keys: str
     wrapper: str
+    others: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, name: str, home: str) -> DoorPaths:
-        """Given a migration's name and the home folder of the user that ssh logs in as, return the paths."""
+    def of(cls, name: str, home: str, files: Sequence[str] = ()) -> DoorPaths:
+        """Return the paths, given a migration's name, the home folder of the user that ssh logs in as, and the files.
+
+        `files` are those where sshd looks for that user's keys; none of them: where it does by default.
+        """
         folder = f"{home.rstrip('/')}/.ssh"
-        return cls(f"{folder}/authorized_keys", f"{folder}/migrate-{name}.sh")
+        usual = f"{folder}/authorized_keys"
+        chosen = usual if usual in files or not files else files[0]
+        others = tuple(path for path in dict.fromkeys((usual, *files)) if path != chosen)
+        return cls(chosen, f"{folder}/migrate-{name}.sh", others)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Return every file that may hold the migration's line."""
+        return (self.authorized_keys, *self.others)
 
 
 def ssh_words(keys: KeyPaths, port: int) -> tuple[str, ...]:
@@ -118,20 +130,22 @@ def with_entry(text: str, name: str, line: str) -> str:
 
 def without_entry(text: str, name: str) -> str:
     """Given the text of authorized_keys, return it without the migration's line; every other byte stays."""
-    own = re.compile(rf"\smigrate:{re.escape(name)}\s*\Z")
-    return "".join(line for line in text.splitlines(keepends=True) if not own.search(line))
+    own = re.compile(rf"[ \t\r\v\f]migrate:{re.escape(name)}[ \t\r\v\f]*\n?\Z")
+    # A line ends where sshd ends it, which is not everywhere that Unicode would.
+    return "".join(line for line in re.split(r"(?<=\n)", text) if not own.search(line))
 
 
 def remove_entry_script(door: DoorPaths, name: str) -> str:
     """Return the sh script that takes the migration's line and wrapper away; other lines stay as they are."""
-    return f"""file={shlex.quote(door.authorized_keys)}
-if [ -L "$file" ]; then file=$(readlink -f -- "$file"); fi
-if [ -f "$file" ] && grep -q '[[:space:]]migrate:{name}[[:space:]]*$' "$file"; then
-    new=$(mktemp "$file.XXXXXXXX") || exit 1
-    cp -a --attributes-only -- "$file" "$new" || exit 1
-    grep -v '[[:space:]]migrate:{name}[[:space:]]*$' "$file" >"$new" || [ $? -eq 1 ] || {{ rm -f "$new"; exit 1; }}
-    mv -f -- "$new" "$file" || exit 1
-fi
+    return f"""for file in {shlex.join(door.files)}; do
+    if [ -L "$file" ]; then file=$(readlink -f -- "$file"); fi
+    if [ -f "$file" ] && grep -q '[[:space:]]migrate:{name}[[:space:]]*$' "$file"; then
+        new=$(mktemp "$file.XXXXXXXX") || exit 1
+        cp -a --attributes-only -- "$file" "$new" || exit 1
+        sed '/[[:space:]]migrate:{name}[[:space:]]*$/d' "$file" >"$new" || {{ rm -f "$new"; exit 1; }}
+        mv -f -- "$new" "$file" || exit 1
+    fi
+done
 rm -f -- {shlex.quote(door.wrapper)}
 """
 

@@ -9,6 +9,7 @@ from migrator.change import Change, FileEdit, HostName, Shell, Upload
 from migrator.errors import VerifyFailed
 from migrator.mailstore import access
 from migrator.steps.base import Context, Phase, Step
+from migrator.steps.common.door import door as door_of
 
 _PENDING = "ssh-ed25519 (the public half of the key made above)"
 
@@ -44,7 +45,8 @@ class InstallKey(Step):
                 host="new",
                 expected=f"ssh with {access.KeyPaths.of(context.plan.name, context.facts('new').home).private} answers",
                 seen=(knocked.stderr or knocked.stdout).strip()[-500:] or "nothing",
-                advice="see that the old host's sshd reads ~/.ssh/authorized_keys, and that the new host reaches it",
+                advice=f"see that the old host's sshd reads {door_of(context).authorized_keys} (AuthorizedKeysFile, "
+                "AllowUsers, PermitRootLogin; its log says why not), and that the new host reaches its port",
             )
 
 
@@ -52,11 +54,11 @@ def installed(context: Context) -> tuple[HostName, ...]:
     """Return the hosts that hold a part of this migration's key."""
     keys = access.KeyPaths.of(context.plan.name, context.facts("new").home)
     found: list[HostName] = []
-    old_home = context.facts("old").home
-    door = access.DoorPaths.of(context.plan.name, old_home)
-    texts = context.old.read_files((door.authorized_keys, door.wrapper))
-    authorized = texts[door.authorized_keys] or ""
-    if access.without_entry(authorized, context.plan.name) != authorized or texts[door.wrapper] is not None:
+    door = door_of(context)
+    texts = context.old.read_files((*door.files, door.wrapper))
+    authorized = [texts[path] or "" for path in door.files]
+    entered = any(access.without_entry(text, context.plan.name) != text for text in authorized)
+    if entered or texts[door.wrapper] is not None:
         found.append("old")
     if any(
         text is not None
@@ -72,8 +74,7 @@ def removal(context: Context, host: HostName) -> Shell:
     if host == "new":
         keys = access.KeyPaths.of(name, context.facts("new").home)
         return Shell("new", f"rm -f {shlex.join((keys.private, keys.public, keys.known_hosts))}\n")
-    door = access.DoorPaths.of(name, context.facts("old").home)
-    return Shell("old", access.remove_entry_script(door, name))
+    return Shell("old", access.remove_entry_script(door_of(context), name))
 
 
 def _make(path: str, name: str) -> str:
@@ -99,8 +100,7 @@ def _known_hosts(context: Context, keys: access.KeyPaths) -> Iterator[Change]:
 
 
 def _entry(context: Context, public: str) -> Iterator[Change]:
-    plan, facts = context.plan, context.facts("old")
-    door = access.DoorPaths.of(plan.name, facts.home)
+    plan, facts, door = context.plan, context.facts("old"), door_of(context)
     sources = tuple(dict.fromkeys(filter(None, (context.facts("new").source, *plan.new.addresses))))
     line = access.authorized_line(plan.name, public, sources, door.wrapper, openssh=facts.openssh)
     wrapper = access.wrapper_script(plan.name, plan.sync, sudo=plan.old.sudo)
@@ -112,6 +112,7 @@ def _entry(context: Context, public: str) -> Iterator[Change]:
     owner = (
         f"{facts.login}:{facts.accounts[facts.login].gid}" if facts.login in facts.accounts else "root:root"
     )
+    yield from _folder(context, door.wrapper.rpartition("/")[0], owner)
     yield Change(
         f"let that key read {', '.join(tree.source for tree in plan.sync)} on the old host from "
         f"{' and '.join(sources)}, and nothing else",
@@ -126,6 +127,17 @@ def _entry(context: Context, public: str) -> Iterator[Change]:
         ),
         removal(context, "old"),
     )
+
+
+def _folder(context: Context, path: str, owner: str) -> Iterator[Change]:
+    quoted = shlex.quote(path)
+    # Who logs in by a certificate, or by keys that are kept elsewhere, need not have one.
+    if context.old.inspect(f"[ -d {quoted} ] || echo missing\n").stdout:
+        yield Change(
+            f"make {path} on the old host",
+            Shell("old", f"mkdir -p -m 0700 {quoted} && chown {shlex.quote(owner)} {quoted}\n"),
+            Shell("old", f"rmdir {quoted} 2>/dev/null || :\n"),
+        )
 
 
 def _bytes(text: str | None) -> bytes | None:

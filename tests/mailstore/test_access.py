@@ -174,6 +174,64 @@ def test_other_lines_of_authorized_keys_stay_byte_for_byte(text: str, tmp_path: 
     assert [each.name for each in tmp_path.iterdir()] == ["authorized_keys"]
 
 
+def test_a_line_is_taken_out_of_every_file_that_sshd_reads(tmp_path: Path) -> None:
+    door = access.DoorPaths.of("unit", str(tmp_path), (f"{tmp_path}/a b", f"{tmp_path}/none"))
+    assert door.files == (f"{tmp_path}/a b", f"{tmp_path}/.ssh/authorized_keys", f"{tmp_path}/none")
+    for path in door.files[:2]:
+        Path(path).parent.mkdir(exist_ok=True)
+        Path(path).write_text(f"{KEY} admin\nrestrict {KEY} migrate:unit\n")
+    subprocess.run(["sh", "-c", access.remove_entry_script(door, "unit")], check=True)
+    assert [Path(path).read_text() for path in door.files[:2]] == [f"{KEY} admin\n"] * 2
+
+
+def test_the_usual_file_is_written_where_sshd_reads_it() -> None:
+    usual = "/root/.ssh/authorized_keys"
+    assert access.DoorPaths.of("unit", "/root").files == (usual,)
+    assert access.DoorPaths.of("unit", "/root", ("/etc/keys/root", usual)).authorized_keys == usual
+    assert access.DoorPaths.of("unit", "/root", ("/etc/keys/root",)).authorized_keys == "/etc/keys/root"
+
+
+LINES = st.lists(
+    st.one_of(
+        st.binary(max_size=30).filter(lambda line: b"\n" not in line),
+        st.sampled_from(
+            [
+                *(
+                    f"{KEY} migrate:unit".encode(),
+                    b" migrate:unit \t\r",
+                    b"\x0bmigrate:unit",
+                    b"migrate:unit",
+                ),
+                *(
+                    b"# migrate:unit-2",
+                    b" migrate:unit x",
+                    b"\xe2\x80\xa8 migrate:unit",
+                    b"x\x0c migrate:unit",
+                ),
+            ]
+        ),
+    ),
+    max_size=6,
+)
+
+
+@given(lines=LINES, ended=st.booleans())
+def test_both_ways_to_take_the_line_out_agree_whatever_else_is_there(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[bytes], ended: bool
+) -> None:
+    folder = tmp_path_factory.mktemp("keys")
+    content = b"\n".join(lines) + (b"\n" if ended and lines else b"")
+    path = folder / "authorized_keys"
+    path.write_bytes(content)
+    door = access.DoorPaths(str(path), str(folder / "wrapper"))
+    script = "LC_ALL=C; export LC_ALL\n" + access.remove_entry_script(door, "unit")
+    subprocess.run(["sh", "-c", script], check=True)
+    left = access.without_entry(content.decode("utf-8", "surrogateescape"), "unit")
+    assert left.encode("utf-8", "surrogateescape") == path.read_bytes()
+    own = [line for line in lines if line.rstrip(b" \t\r\x0b\x0c").endswith(b" migrate:unit")]
+    assert not own or path.read_bytes() != content
+
+
 def test_a_knock_uses_this_key_and_this_host_key_only() -> None:
     script = access.knock(make_plan(), "/root", ("old.example.test", 2222, "mover"))
     for part in (

@@ -12,7 +12,7 @@ from migrator.plan import HostPlan
 from migrator.steps.install_key import InstallKey, installed
 from tests.fakes import make_facts
 from tests.steps.simulation import PUBLIC_KEY
-from tests.steps.stage import Stage, edits, script, summaries, upload
+from tests.steps.stage import Stage, edits, script, summaries, undo_script, upload
 
 AUTHORIZED = "/root/.ssh/authorized_keys"
 WRAPPER = "/root/.ssh/migrate-example-mail.sh"
@@ -112,6 +112,33 @@ class TestChanges:
             "new",
             "old",
         ]
+
+
+class TestUnusualPlaces:
+    """AuthorizedKeysFile of sshd_config(5) may lead elsewhere, and `sshd -T` says where."""
+
+    ELSEWHERE = "/etc/ssh/keys/root"
+
+    @pytest.fixture(autouse=True)
+    def elsewhere(self, stage: Stage) -> None:
+        stage.old.on("-T -C user=root,host=198.51.100.20,", "authorizedkeysfile /etc/ssh/keys/%u\n")
+        stage.old.files[self.ELSEWHERE] = ADMIN.encode()
+
+    def test_the_line_goes_where_sshd_looks(self, stage: Stage) -> None:
+        door = edits(stage.perform()[-1])
+        assert set(door) == {WRAPPER, self.ELSEWHERE}
+        assert stage.old.files[AUTHORIZED] == ADMIN.encode()
+        assert stage.look() == []
+
+    def test_a_line_in_the_usual_file_is_found_and_removed_as_well(self, stage: Stage) -> None:
+        stage.old.files[AUTHORIZED] += b"ssh-ed25519 AAAA migrate:example-mail\n"
+        assert installed(stage.context()) == ("old",)
+        assert f"for file in {self.ELSEWHERE} {AUTHORIZED}; do" in undo_script(stage.perform()[-1])
+
+    def test_a_missing_folder_for_the_wrapper_is_made(self, stage: Stage) -> None:
+        stage.old.on(r"-d /root/\.ssh \]", "missing\n")
+        folder = stage.look()[-2]
+        assert folder.summary == "make /root/.ssh on the old host"
 
 
 def test_with_sudo_the_files_are_the_login_users(stage: Stage) -> None:
