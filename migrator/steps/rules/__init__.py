@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from migrator.steps.base import Context
-from migrator.steps.rules import host, mail, plan
+from migrator.steps.rules import host, keys, mail, plan
 from migrator.steps.rules.finding import Both, Finding, Level, look_at_both
 
 __all__ = ["HOST_RULES", "PLAN_RULES", "RULES", "Finding", "Level", "hosts"]
@@ -16,7 +16,7 @@ HOST_RULES: tuple[Callable[[Both], Iterator[Finding]], ...] = (
     host.programs,
     host.firewall,
     host.clock,
-    host.left_keys,
+    keys.left_keys,
     mail.domains,
     mail.accounts,
     mail.mailboxes,

@@ -1,4 +1,4 @@
-"""Rules about what a host runs: system, Sendmail's configuration, programs, firewall, clock, left-over keys."""
+"""Rules about what a host runs: system, Sendmail's configuration, programs, firewall, clock."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from migrator.hosts.facts import HostFacts
 from migrator.sendmail.cf import DaemonPort
 from migrator.sendmail.cf import parse as parse_cf
-from migrator.steps.rules.finding import Both, Finding, Look, some
+from migrator.steps.rules.finding import Both, Finding, Look
 
 _MC = "/etc/mail/sendmail.mc"
 _NEEDED = {
@@ -97,22 +97,6 @@ def clock(both: Both) -> Iterator[Finding]:
             )
         else:
             yield look.passed("clock", "agrees with this machine's")
-
-
-def left_keys(both: Both) -> Iterator[Finding]:
-    """Warn of keys on the old host that an earlier migration left; the one of a run under way is none."""
-    look, context = both.old, both.context
-    path = f"{look.facts.home}/.ssh/authorized_keys"
-    names = re.findall(r"\bmigrate:([a-z0-9-]{1,40})\s*$", look.reader.read_file(path) or "", re.MULTILINE)
-    own = {context.plan.name} if context.memory else set()
-    left = sorted(set(names) - own)
-    if left:
-        advice = (
-            f"where no run of that plan is under way, remove the lines that end in migrate:NAME from {path}"
-        )
-        yield look.warned("left-keys", f"keys of earlier runs may still read mail: {some(left)}", advice)
-    else:
-        yield look.passed("left-keys", "no key of an earlier run")
 
 
 def _listens(look: Look) -> bool:

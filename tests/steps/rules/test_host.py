@@ -105,24 +105,9 @@ def test_a_clock_that_differs_is_worth_a_warning() -> None:
     assert "300 s behind" in old.text
 
 
-def test_a_key_of_an_earlier_run_is_found_by_its_mark() -> None:
-    world = sound_world()
-    world.old.files["/root/.ssh/authorized_keys"] = (
-        b'ssh-ed25519 AAAA admin\nrestrict,command="x" ssh-ed25519 AAAA migrate:last-year\n'
-        b"ssh-ed25519 AAAA migrate:example-mail\r\n"
-    )
-
-    (found,) = host.left_keys(both(world))
-    assert brief([found]) == ["warn left-keys old"]
-    assert "example-mail, last-year" in found.text
-
-    (found,) = host.left_keys(both(world, memory={"key": "made"}))
-    assert "example-mail" not in found.text
-
-
 def test_sound_hosts_pass_every_rule() -> None:
     world = sound_world()
     assert CF in world.facts["new"].cf
     rules = (host.system, host.configuration, host.programs, host.firewall)
-    for rule in (*rules, host.clock, host.left_keys):
+    for rule in (*rules, host.clock):
         assert {finding.level for finding in rule(both(world))} == {"pass"}
