@@ -116,6 +116,7 @@ def check(call: Call, state_root: Path | None) -> int:
     from migrator.report.findings import show
 
     plan = load(call.plan, state_root=state_root)
+    state = read_state(plan.state_dir)
     with Shield().listening(), wired(plan, frozenset(), lambda _event: None) as tools:
         found = [
             {
@@ -125,7 +126,7 @@ def check(call: Call, state_root: Path | None) -> int:
                 "text": one.text,
                 "advice": one.advice,
             }
-            for one in findings(replace(tools.context, memory=read_state(plan.state_dir).memory))
+            for one in findings(replace(tools.context, memory=state.memory, run=state.run))
         ]
     show(found, json=call.json)
     return Refused.exit_code if any(one["level"] == Level.FAIL.value for one in found) else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import secrets
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -64,7 +65,9 @@ class Engine:
         self._executor = executor
         self._chronicle = Chronicle(record, context.now)
         self._tell = self._chronicle.tell
-        self._context = replace(context, memory=MappingProxyType(record.state.memory))
+        self._context = replace(
+            context, memory=MappingProxyType(record.state.memory), run=record.state.run
+        )
         self._confirm = confirm
         self._wait = wait
         self._step_under_way: str | None = None
@@ -119,8 +122,14 @@ class Engine:
         steps = [[step.name, step.phase.value, headline(step)] for step in self._steps]
         if not state.begun:
             yield self._tell(
-                Kind.RUN_STARTED, text=plan.name, fingerprint=fingerprint, plan=flat, steps=steps
+                Kind.RUN_STARTED,
+                text=plan.name,
+                fingerprint=fingerprint,
+                plan=flat,
+                steps=steps,
+                run=secrets.token_hex(8),
             )
+            self._context = replace(self._context, run=self._chronicle.state.run)
         elif state.fingerprint == fingerprint:
             yield self._tell(Kind.RUN_STARTED, text=plan.name, steps=steps)
         else:
@@ -155,6 +164,7 @@ class Engine:
     def _unless_finished(self, step: Step) -> Events:
         if self._chronicle.state.finished(step.name):
             yield self._tell(Kind.STEP_SKIPPED, step.name, "done before")
+            step.resumed(self._context)
             return
         while True:
             try:

@@ -62,6 +62,8 @@ section route; ip -o route get {peer} 2>/dev/null
 section cf; cat /etc/mail/sendmail.cf 2>/dev/null
 section sendmail-path; readlink -f "$(command -v sendmail)" 2>/dev/null
 section spool-path; readlink -f {spool} 2>/dev/null
+section machine
+if [ -s /etc/machine-id ]; then head -n 1 /etc/machine-id; else stat -c 'root made %W' / 2>/dev/null; fi
 section login; printf '%s\n' "${{SUDO_USER:-$(id -un)}}"
 section openssh; ssh -V 2>&1
 section ipv6; if [ -s /proc/net/if_inet6 ]; then echo yes; fi

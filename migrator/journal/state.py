@@ -77,6 +77,7 @@ class StepRecord:
 class State:
     """All that a run, a rollback and `status` need of the past. `memory` stays the same object for good."""
 
+    run: str = ""  # the token that this run gave itself
     fingerprint: str = ""
     plan: dict[str, str] = field(default_factory=dict)
     chain: list[tuple[str, str, str]] = field(default_factory=list)  # name, phase and headline of each step
@@ -145,6 +146,7 @@ class State:
         if "plan" in event.data:
             self.fingerprint = str(event.data["fingerprint"])
             self.plan = dict(event.data["plan"])
+        self.run = str(event.data.get("run", self.run))
         if "steps" in event.data:
             self.chain = [(str(name), str(phase), str(line)) for name, phase, line in event.data["steps"]]
 

@@ -87,7 +87,7 @@ class Context:
     """Everything a step may look at.
 
     `memory` is what confirmed changes remembered; `attempt` counts from 1 where a step is tried several times;
-    `force` holds the words of --force.
+    `force` holds the words of --force; `run` is the token of the journal.
     """
 
     plan: Plan
@@ -104,6 +104,7 @@ class Context:
     sleep: Callable[[float], None]
     attempt: int = 1
     force: frozenset[str] = field(default_factory=frozenset)
+    run: str = ""
 
     def reader(self, host: str) -> Reader:
         """Return the Reader of "old" or "new"."""
@@ -124,6 +125,9 @@ class Step(ABC):
 
     def ready(self, context: Context) -> None:  # noqa: B027 - most steps need nothing
         """Raise NotReady(until=…), Refused or StartOver where the step must not start now."""
+
+    def resumed(self, context: Context) -> None:  # noqa: B027 - most steps stay finished
+        """Raise Refused where a later run must not go on. Asked of every finished step that it passes over."""
 
     @abstractmethod
     def changes(self, context: Context) -> Iterator[Change]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from migrator.change import Change
 from migrator.errors import Refused
 from migrator.steps.base import Context, Phase, Step
+from migrator.steps.common import claim
 from migrator.steps.common.configure import read
 from migrator.steps.common.recipient import recipient_of
 from migrator.steps.relay import refuse_own_name
-from migrator.steps.rules import RULES, Level
+from migrator.steps.rules import RULES, Level, identity
+from migrator.steps.rules.finding import Finding, look_at_both
 
 
 class Survey(Step):
@@ -22,26 +24,37 @@ class Survey(Step):
 
     def ready(self, context: Context) -> None:
         """Refuse where a rule of the check fails. Raises Refused with every failing rule's words."""
-        failed = [
-            finding
-            for rule in RULES
-            for finding in rule(context)
-            if finding.level is Level.FAIL and finding.name not in context.force
-        ]
-        if failed:
-            raise Refused(
-                "; ".join(f"{finding.name}: {finding.text}" for finding in failed),
-                host=failed[0].host,
-                advice=" ".join(finding.advice for finding in failed if finding.advice),
-                lifted_by=failed[0].name,
-            )
-
+        _expect_none_failed(context, (finding for rule in RULES for finding in rule(context)))
         recipient_of(context)
         refuse_own_name(context, read(context, "old"))
 
     def changes(self, context: Context) -> Iterator[Change]:
-        """Yield nothing: a survey only looks."""
-        yield from ()
+        """Yield a mark on each host, by which a run with another journal sees that it is not alone."""
+        yield from claim.claims(context)
 
     def verify(self, context: Context) -> None:
-        """Nothing was done, so there is nothing to measure."""
+        """The marks failed where another run was quicker: there is nothing else to measure."""
+
+    def resumed(self, context: Context) -> None:
+        """Raise Refused where a host is another machine now, or another run has marked it."""
+        _expect_same(context)
+
+    def before_rollback(self, context: Context) -> None:
+        """Raise Refused where a host is another machine now, or another run has marked it."""
+        _expect_same(context)
+
+
+def _expect_same(context: Context) -> None:
+    both = look_at_both(context)
+    _expect_none_failed(context, (*identity.machines(both), *identity.runs(both)))
+
+
+def _expect_none_failed(context: Context, findings: Iterable[Finding]) -> None:
+    failed = [one for one in findings if one.level is Level.FAIL and one.name not in context.force]
+    if failed:
+        raise Refused(
+            "; ".join(f"{finding.name}: {finding.text}" for finding in failed),
+            host=failed[0].host,
+            advice=" ".join(dict.fromkeys(finding.advice for finding in failed if finding.advice)),
+            lifted_by=failed[0].name,
+        )

@@ -34,6 +34,7 @@ SECTIONS = {
     "cf": "V10/Berkeley\n\nDj$w\n",
     "sendmail-path": "/usr/sbin/sendmail.sendmail",
     "spool-path": "/var/spool/mail",
+    "machine": "0123456789abcdef0123456789abcdef",
     "login": "ada",
     "openssh": "OpenSSH_8.7p1, OpenSSL 3.0.7",
     "ipv6": "yes",
@@ -61,6 +62,12 @@ def test_a_look_is_parsed() -> None:
     assert facts.cf == "V10/Berkeley\n\nDj$w\n"
     assert (facts.login, facts.home, facts.openssh) == ("ada", "/home/ada", (8, 7))
     assert facts.selinux
+    assert facts.machine == "3eb1bd439947", "a digest: machine-id(5) is nobody's business"
+
+
+@pytest.mark.parametrize("text", ["", "root made 0", "root made -", "uninitialized"])
+def test_a_machine_that_cannot_be_told_from_another_has_no_mark(text: str) -> None:
+    assert parse(told(machine=text)).machine == ""
 
 
 def test_what_a_login_shell_says_first_is_ignored() -> None:

@@ -15,7 +15,7 @@ from migrator.steps.base import Context
 PATIENCE = 20
 """Seconds given to the messages that waited before the queue is run once more."""
 AT_ONCE = 500
-"""How many messages one run of the queue is given by number: a run reads the whole folder, a command line has an end."""
+"""How many messages one run of the queue is given: each run reads the whole folder, and a command line has an end."""
 
 
 def for_domains(context: Context, host: HostName = "old") -> tuple[QueuedMessage, ...]:

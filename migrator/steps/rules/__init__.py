@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from migrator.steps.base import Context
-from migrator.steps.rules import host, keys, mail, plan
+from migrator.steps.rules import host, identity, keys, mail, plan
 from migrator.steps.rules.finding import Both, Finding, Level, look_at_both
 
 __all__ = ["HOST_RULES", "PLAN_RULES", "RULES", "Finding", "Level", "hosts"]
 
 HOST_RULES: tuple[Callable[[Both], Iterator[Finding]], ...] = (
+    identity.machines,
+    identity.runs,
     host.system,
     host.configuration,
     host.programs,

@@ -42,7 +42,7 @@ H??Message-ID: <dead-{number}@outside.test>
 def main(count: int, dead: str) -> None:
     """Write so many messages for a dead address, tried for the first time just now."""
     now = int(time.time())
-    group = os.stat(QUEUE).st_gid
+    group = QUEUE.stat().st_gid
     for number in range(count):
         name = f"6AND{number:06d}0{number % 90000 + 10000}"
         for kind, text in (
