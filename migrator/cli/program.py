@@ -12,6 +12,7 @@ import typer
 import migrator
 from migrator.cli import options
 from migrator.cli.outcome import Call, outcome, unexpected
+from migrator.errors import UsageError
 
 app = typer.Typer(
     name="migrate",
@@ -78,6 +79,16 @@ def init(
 @app.command(short_help="Look at everything; change nothing.")
 def check(
     plan: options.PlanPath,
+    sudoers: Annotated[
+        bool, typer.Option("--sudoers", help="Print what sudo has to allow on each host, and nothing else.")
+    ] = False,
+    remove_keys: Annotated[
+        bool,
+        typer.Option("--remove-keys", help="Remove the key that an abandoned run left on the hosts, and nothing else."),
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Remove the key of a migration that was begun and did not end, too.")
+    ] = False,
     json: options.Json = False,
     state_dir: options.StateDir = None,
     debug: options.Debug = False,
@@ -87,14 +98,14 @@ def check(
     Ends with 0 where nothing stands in the way, 3 where a run would be refused.
 
     \b
-    Example:
+    Examples:
       migrate check example.toml
+      migrate check --sudoers example.toml       prints a rule for each host with sudo = true
+      migrate check --remove-keys example.toml   removes the key that an abandoned run left
     """
-    from migrator.cli import driving
-
     call = Call("check", plan, json, debug)
     with outcome(call):
-        raise typer.Exit(driving.check(call, state_dir))
+        raise typer.Exit(_check(call, state_dir, sudoers=sudoers, remove_keys=remove_keys, yes=yes))
 
 
 @app.command(short_help="Start, or go on where the last run stopped.")
@@ -183,6 +194,18 @@ def rollback(
     call = Call("rollback", plan, json, debug)
     with outcome(call):
         raise typer.Exit(driving.rollback(call, state_dir, force or [], dry_run=dry_run))
+
+
+def _check(call: Call, state_dir: Path | None, *, sudoers: bool, remove_keys: bool, yes: bool) -> int:
+    if sudoers and remove_keys:
+        raise UsageError("--sudoers and --remove-keys are two commands", advice="give one of them")
+    if not (sudoers or remove_keys):
+        from migrator.cli import driving
+
+        return driving.check(call, state_dir)
+    from migrator.cli import keys
+
+    return keys.sudoers(call, state_dir) if sudoers else keys.remove_keys(call, state_dir, yes=yes)
 
 
 def _drive(

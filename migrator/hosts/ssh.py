@@ -16,6 +16,7 @@ from migrator.hosts.base import Output
 from migrator.hosts.channel import LostError, Running
 from migrator.hosts.connection import Opener
 from migrator.hosts.known_hosts import display_name
+from migrator.hosts.sudoers import refusal
 from migrator.plan import HostPlan
 
 if TYPE_CHECKING:
@@ -161,15 +162,15 @@ class SshHost:
             return self._transport
 
     def _checked(self, output: Output) -> Output:
-        refusal = output.stderr.strip()
-        if self._sudo and output.status == 1 and refusal.startswith("sudo:"):
+        refused = refusal(output.status, output.stderr) if self._sudo else ""
+        if refused:
             raise HostError(
                 f"sudo does not let the user act as root on the {self._name} host without a password",
                 host=self._name,
-                expected="`sudo -n sh` runs",
-                seen=refusal.splitlines()[-1],
-                advice="allow it for the time of the migration with a file in /etc/sudoers.d "
-                "(USER ALL=(root) NOPASSWD: ALL), or log in as root",
+                expected="`sudo -n sh -s` runs",
+                seen=refused,
+                advice="allow it for the time of the migration with a file in /etc/sudoers.d, which "
+                "`migrate check PLAN --sudoers` prints (NOPASSWD), or log in as root",
             )
         return output
 

@@ -21,10 +21,7 @@ class RemoveKey(Step):
 
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield the removal on each host that still has a part of the key, then of the folder of the run's state."""
-        for host in installed(context):
-            yield Change(
-                f"remove the run's key from the {host} host", removal(context, host), Undo.NOT_NEEDED
-            )
+        yield from removals(context)
         for host in _kept(context):
             yield Change(
                 f"remove {state_folder(context)} from the {host} host", forget(context, host), Undo.NOT_NEEDED
@@ -40,6 +37,12 @@ class RemoveKey(Step):
                 seen=f"a part of it on {' and '.join(left)}",
                 advice="remove the line that ends in migrate:NAME from authorized_keys by hand",
             )
+
+
+def removals(context: Context) -> Iterator[Change]:
+    """Yield the removal of the key from each host that has a part of it, and from nowhere else."""
+    for host in installed(context):
+        yield Change(f"remove the run's key from the {host} host", removal(context, host), Undo.NOT_NEEDED)
 
 
 def _kept(context: Context) -> tuple[HostName, ...]:

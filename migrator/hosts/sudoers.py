@@ -1,0 +1,38 @@
+"""What sudo has to allow on a host where the plan says `sudo = true`, and what it says where it does not."""
+
+from __future__ import annotations
+
+import re
+
+COMMANDS = ("/bin/sh -s", "/bin/sh -c *")
+"""All that is run by `sudo -n` on a host: scripts from standard input; rsync's reading side, and a rehearsal's."""
+
+_LAST_WORDS = 4000  # characters
+
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
+_ALIAS = re.compile(r"[A-Z][A-Z0-9_]*")
+_REFUSAL = re.compile(
+    r"^sudo: .*|^Sorry, user .*|.* is not in the sudoers file.*|.*\bsudo: (?:command )?not found$",
+    re.MULTILINE,
+)
+
+
+def fragment(user: str, *, migration: str, place: str) -> str:
+    """Return a file for /etc/sudoers.d, given who logs in, the migration's name, and the host as a person knows it.
+
+    Raises ValueError for a user that sudoers(5) would not take as a plain name.
+    """
+    if not _USER.fullmatch(user) or _ALIAS.fullmatch(user):
+        raise ValueError(f"{user!a} is no plain name of a user for sudoers")
+    return f"""# For {place}: /etc/sudoers.d/migrate-{migration}, mode 0440, tested with `visudo -cf FILE`.
+# Whoever may use this rule is root there: sh takes any script. The program needs no less, for it edits Sendmail's
+# files, restarts it and reads every mailbox, each in one script. Take the file away when the migration is over.
+Defaults:{user} !requiretty
+{user} ALL=(root) NOPASSWD: {", ".join(COMMANDS)}
+"""
+
+
+def refusal(status: int, stderr: str) -> str:
+    """Given how a command under sudo ended, return what sudo said where it was sudo that refused, else ""."""
+    found = _REFUSAL.findall(stderr[-_LAST_WORDS:]) if status in (1, 127) else []
+    return found[-1].strip() if found else ""
