@@ -21,6 +21,8 @@ class PortProbe:
 
     address: str
     port: int = 25
+    beat: float = BEAT_SECONDS
+    """Seconds between two looks; each costs the host a process."""
     closed: list[tuple[float, float]] = field(default_factory=list)
     tries: int = 0
     _stopped: threading.Event = field(default_factory=threading.Event)
@@ -63,6 +65,6 @@ class PortProbe:
                 since = None
             elif since is None:
                 since = began
-            self._stopped.wait(max(0.0, BEAT_SECONDS - (time.time() - began)))
+            self._stopped.wait(max(0.0, self.beat - (time.time() - began)))
         if since is not None:
             self.closed.append((since, time.time()))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from tests.lab.account import Account, take
 from tests.lab.lab import Lab
 from tests.lab.message import Message
-from tests.lab.probe import PortProbe
+from tests.lab.probe import BEAT_SECONDS, PortProbe
 from tests.lab.readers import Readers
 from tests.lab.scan import Key, scan, seeded, settle
 from tests.lab.traffic import Traffic
@@ -79,16 +79,19 @@ class Scene:
 
 
 @contextmanager
-def scene(lab: Lab, *, rate: float = 15.0, reading: float = 10.0) -> Iterator[Scene]:
-    """Yield a lab with `rate` messages a second coming in, `reading` actions a second by readers, ports watched.
+def scene(
+    lab: Lab, *, rate: float = 15.0, reading: float = 10.0, beat: float = BEAT_SECONDS
+) -> Iterator[Scene]:
+    """Yield a lab with `rate` messages a second coming in, `reading` actions a second by readers, ports watched,
+    `beat` seconds between two looks.
 
     The readers stop when the caller says so, which is when a real host would close its IMAP server: before the
     cutover. Everything stops at the latest at the end of the block.
     """
     seeds = seeded(lab)
     with (
-        PortProbe(lab.place.old) as old_port,
-        PortProbe(lab.place.new) as new_port,
+        PortProbe(lab.place.old, beat=beat) as old_port,
+        PortProbe(lab.place.new, beat=beat) as new_port,
         Readers(lab, rate=reading) as readers,
         Traffic(lab.place, rate=rate) as traffic,
     ):
