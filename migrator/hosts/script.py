@@ -17,6 +17,14 @@ BUSY = 75
 SILENCE = 60
 """How long a streaming script goes on without a sign of its reader, in seconds."""
 
+IO_ERROR = 74
+"""The exit status where there is no room for a script, so that nothing of it was done (EX_IOERR of sysexits.h)."""
+
+ROOM = 256
+"""What has to be free for what a script writes beside itself, in units of 1024 bytes."""
+
+_FULL = 'echo "no room for a script, so nothing was done: see df -h and df -i of ${TMPDIR:-/tmp}" >&2'
+
 _BUSY = "echo 'another script of this migration still runs on this host' >&2"
 
 HEARTBEAT = b"."
@@ -98,10 +106,14 @@ def streaming(script: str, name: str) -> str:
 
 
 def _folder(script: str, name: str) -> str:
+    # A script that did not fit would run up to where it was cut off, and what it says would be lost.
+    room = f'dd if=/dev/zero of="$folder/room" bs=1024 count={ROOM} 2>/dev/null && rm -f "$folder/room"'
     return (
         PRELUDE
         + lock_file(name)
         + "umask 077\n"
-        + 'folder=$(mktemp -d "${TMPDIR:-/tmp}/migrate.XXXXXXXXXX") || exit 70\n'
+        + f'no_room() {{ rm -rf "$folder"; {_FULL}; exit {IO_ERROR}; }}\n'
+        + 'folder=$(mktemp -d "${TMPDIR:-/tmp}/migrate.XXXXXXXXXX") || no_room\n'
         + here('cat >"$folder/script"', script)
+        + f"[ $? -eq 0 ] && {room} || no_room\n"
     )

@@ -39,7 +39,7 @@ look() { # number path before after check
         exit 65
     fi
     if [ "$now" = 'no regular file' ]; then printf '%s is no regular file\n' "$2" >&2; exit 65; fi
-    : >"$work/write.$1"
+    : >"$work/write.$1" || exit 74
 }
 swap() { # source target; takes the place of the target in one instant
     temporary=$(mktemp "${2%/*}/.migrate.XXXXXXXXXX") || return 1
@@ -57,7 +57,7 @@ write() { # number path after owner mode
     target=$(resolve "$2")
     owner=; mode=
     if [ -e "$target" ]; then cp -a -- "$target" "$work/old.$1" || return 1; else owner=$4; mode=$5; fi
-    : >"$work/written.$1"
+    : >"$work/written.$1" || return 1
     if [ "$3" = absent ]; then rm -f -- "$target"; else swap "$work/new.$1" "$target" "$owner" "$mode"; fi
 }
 restore() { # number path

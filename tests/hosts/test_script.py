@@ -47,6 +47,24 @@ def test_a_script_that_did_not_arrive_whole_does_not_start(shell: str, wrap: obj
 
 
 @each_shell
+@pytest.mark.parametrize("wrap", [subject.whole, subject.streaming])
+@pytest.mark.parametrize("length", [1, 200_000], ids=["its output", "the script"])
+def test_a_script_does_not_start_where_there_is_no_room(
+    shell: str, wrap: object, length: int, tmp_path: Path
+) -> None:
+    assert callable(wrap)
+    mark = tmp_path / "mark"
+    text = wrap(f"touch {mark}\n: {'x' * length}\n", "n")
+    result = run(shell, f"ulimit -f 64\n{text}", temporary=tmp_path / "t")
+    assert (result.returncode, result.stdout) == (subject.IO_ERROR, "")
+    assert (
+        f"no room for a script, so nothing was done: see df -h and df -i of {tmp_path / 't'}" in result.stderr
+    )
+    assert not mark.exists()
+    assert not list((tmp_path / "t").iterdir())
+
+
+@each_shell
 def test_a_broken_connection_does_not_end_a_script(shell: str, tmp_path: Path) -> None:
     mark, goes_on = tmp_path / "mark", tmp_path / "goes-on"
     text = subject.whole(
@@ -147,7 +165,9 @@ def test_arguments_and_input_arrive_as_they_are(words: list[str], stdin: str) ->
         )
 
 
-def test_the_lock_is_named_after_the_migration_where_only_root_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_lock_is_named_after_the_migration_where_only_root_writes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.undo()
     assert run("sh", subject.lock_file("example-mail") + "echo $lock").stdout in {
         "/run/migrate-example-mail\n",

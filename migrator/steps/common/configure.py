@@ -108,14 +108,15 @@ def change(
         Reload.PLAIN: daemon.reload_and_prove(facts),
         Reload.BRIDGED: bridged(daemon.reload_and_prove(facts)),
     }[reload]
-    then = f"set -e\n{_KEEP}{families.rebuild(facts)}{test}{reloading}"
+    then = f"set -e\n{_KEEP}{families.rebuild(facts)}{test}{_LOADING}{reloading}"
     # sendmail.cf has to be younger than its source, or make would take it for stale.
     without = "".join(_without_map(sources, edit) for edit in edits)
     again = f"touch {CF}\n{without}{families.rebuild_maps(facts)}"
     undo_then = f"set -e\n{again}{daemon.reload_and_outlive(facts, longest=OUTLIVE)}"
+    otherwise = f"set -e\n{_PUT_BACK}{again}{_IF_LOADED}{daemon.reload_and_prove(facts)}"
     return Change(
         summary,
-        Upload(host, edits, then, f"set -e\n{_PUT_BACK}{again}{daemon.reload_and_prove(facts)}", shown=shown),
+        Upload(host, edits, then, otherwise, shown=shown),
         Upload(host, back + derived, undo_then, shown=f"rebuild the maps\n{daemon.RELOAD_SHOWN}"),
         dict(remember or {}),
     )
@@ -133,6 +134,9 @@ _PUT_BACK = f"""for file in {" ".join(DERIVED)}; do
     if [ -e "$work/derived/${{file##*/}}" ]; then cp -a "$work/derived/${{file##*/}}" "$file"; fi
 done
 """
+_LOADING = ': >"$work/loading"\n'
+# A daemon that was told nothing yet serves by the files of before already.
+_IF_LOADED = 'if [ ! -e "$work/loading" ]; then exit 0; fi\n'
 
 
 def _without_map(sources: Sources, edit: FileEdit) -> str:

@@ -77,6 +77,15 @@ class TestChange:
         assert places == sorted(places)
         assert "prove-it" not in (upload(found).otherwise or "")
 
+    def test_a_daemon_that_was_not_told_to_load_is_left_alone_where_a_test_fails(self, stage: Stage) -> None:
+        context = stage.context()
+        found = change(context, "old", "edit", read(context, "old"), {ACCESS: "x\tOK\n"}, test="prove-it\n")
+        assert found
+        mark = '"$work/loading"'
+        then, otherwise = upload(found).then, upload(found).otherwise or ""
+        assert then.index("prove-it") < then.index(f": >{mark}") < then.index("kill -s HUP")
+        assert otherwise.index(f"[ ! -e {mark} ]; then exit 0") < otherwise.index("kill -s HUP")
+
     def test_bytes_that_are_no_text_stay_as_they_are(self, stage: Stage) -> None:
         stage.old.files[ACCESS] = b"# caf\xe9\n"
         context = stage.context()
