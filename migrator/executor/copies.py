@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Protocol
 
 from migrator.errors import CommandFailed, HostError
-from migrator.hosts.base import Host, Output
-from migrator.hosts.tunnel import Tunnelled, rehearse
+from migrator.executor.home import Homecoming, RelayedHost
+from migrator.hosts.base import Output
+from migrator.hosts.tunnel import rehearse
 from migrator.mailstore import rsync
 from migrator.mailstore.progress import Statistics, parse_items, parse_statistics
 from migrator.plan import Plan
 
 
-class ReachableHost(Host, Tunnelled, Protocol):
+class ReachableHost(RelayedHost, Protocol):
     """A mail host that a rehearsal can be relayed to, and that knows how it is reached."""
 
     def endpoint(self) -> tuple[str, int, str]:
@@ -40,7 +41,7 @@ class RsyncCopies:
 
     def homeless(self, tree: int) -> tuple[str, ...]:
         """Return what the new host has and the old one lacks; see Copies."""
-        raise CommandFailed(f"nobody can tell yet what is homeless in tree {tree}", status=70, host="new")
+        return Homecoming(self._plan, tree, self._old, self._new).homeless()
 
     def _rehearse(self, tree: int, *, checksum: bool, delete: bool, itemize: bool) -> Output:
         planned = self._plan.sync[tree]

@@ -11,6 +11,7 @@ from migrator.change import BringHome, Command, DnsUpdate, Note, Rsync, SendProb
 from migrator.errors import CommandFailed, SmtpError, VerifyFailed
 from migrator.event import Event, Kind
 from migrator.executor.copies import ReachableHost
+from migrator.executor.home import Homecoming
 from migrator.executor.updates import DnsUpdater
 from migrator.hosts.base import Output
 from migrator.hosts.script import BUSY
@@ -23,6 +24,7 @@ from migrator.plan import Plan
 RSYNC_TIMEOUT = 7 * 86400.0
 """The longest a pass may take, in seconds; rsync itself gives up when nothing moves."""
 
+_SHOWN = 20
 _PROGRESS_EVERY = 0.5  # seconds
 
 
@@ -56,7 +58,7 @@ class LiveExecutor:
             case Rsync():
                 self._rsync(command)
             case BringHome():
-                raise CommandFailed("mail cannot be brought home yet", status=70, host="old")
+                self._home(command)
             case DnsUpdate():
                 self._updater.perform(command)
             case SendProbe():
@@ -129,6 +131,17 @@ class LiveExecutor:
             f"{tree.source}: {done.copied} of {done.files} files copied, {done.size} bytes; {done.deleted} deleted",
             {"files": done.files, "copied": done.copied, "deleted": done.deleted, "bytes": done.size},
         )
+
+    def _home(self, command: BringHome) -> None:
+        brought = Homecoming(self._plan, command.tree, self._hosts["old"], self._hosts["new"]).bring()
+        tree = self._plan.sync[command.tree]
+        data = {"files": brought.files, "messages": brought.messages, "left": list(brought.left)}
+        self._tell(Kind.MESSAGE, "old", f"{tree.source}: {brought}", data)
+        if brought.left:
+            more = f" and {len(brought.left) - _SHOWN} more" if len(brought.left) > _SHOWN else ""
+            shown = ", ".join(brought.left[:_SHOWN])
+            text = f"{tree.source}: other files that differ stay as they are on the old host: {shown}{more}"
+            self._tell(Kind.MESSAGE, "old", text, {"left": list(brought.left)})
 
     def _probe(self, command: SendProbe) -> None:
         wanted = command.expect == "accepted"

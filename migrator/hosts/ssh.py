@@ -97,7 +97,7 @@ class SshHost:
         return self._checked(running.finish(host=self._name, timeout=timeout, on_line=on_line))
 
     def raw(self, script: str) -> Channel:
-        """Start an inspecting script whose streams the caller serves, and return its channel.
+        """Start a script whose streams the caller serves, and return its channel; it may end with the connection.
 
         Raises HostError where the host cannot be reached.
         """

@@ -1,8 +1,8 @@
-"""A rehearsal of rsync between two hosts that do not know each other yet, relayed by the operator's machine.
+"""rsync between two hosts that have no key for each other, relayed by the operator's machine.
 
-The new host's rsync gets a remote shell that hands the old host's command line, and then both streams, to the ssh
-channel it runs in; the operator's machine runs that command on the old host and carries the bytes. Nothing is
-installed or written on either host.
+The receiving host's rsync gets a remote shell that hands the sender's command line, and then both streams, to the ssh
+channel it runs in; the operator's machine runs that command on the sender, and carries the bytes without keeping any.
+The sender only ever reads; a rehearsal writes nothing on the receiver either.
 """
 
 from __future__ import annotations
@@ -24,11 +24,18 @@ if TYPE_CHECKING:
 TIMEOUT = 3600.0
 """How long a rehearsal may take, in seconds: comparing contents reads every byte on both hosts."""
 
+CARRY_TIMEOUT = 86400.0
+"""How long files may be on their way, in seconds; rsync itself gives up when nothing moves."""
+
 # rsync waits for its remote shell, which therefore ends when the other side does, as ssh would.
 _RELAY = """sh -c 'shift; echo "$*" >&4; exec 5<&0; cat <&5 >&4 2>/dev/null & exec cat <&3 4>&- 5<&-' relay"""
 _OPTION = re.compile(r"-[A-Za-z]*(e\.[A-Za-z0-9.]*)?|--[a-z-]+(=[A-Za-z0-9.,%_-]*)?")
 _FORBIDDEN = re.compile(
     r"--(remove-|log-file|files-from|daemon|config|write-|only-write|rsh|rsync-path|backup)|-[^-e]*[sLkK]"
+)
+_LISTED = frozenset(["--files-from=-", "--from0"])
+_CHANGING = re.compile(
+    r"--(?:delete|del$|remove|inplace|append|force|existing|partial|backup|write-|rsh|rsync-)|-e"
 )
 
 
@@ -43,56 +50,89 @@ class Tunnelled(Protocol):
         """Start a script and return its channel."""
 
 
-def rehearse(old: Tunnelled, new: Tunnelled, words: Sequence[str], *, source: str, target: str) -> Output:
-    """Given rsync's dry-run options for the new host and both folders, return what it printed, and its status.
+def rehearse(
+    sender: Tunnelled, receiver: Tunnelled, words: Sequence[str], *, source: str, target: str
+) -> Output:
+    """Given rsync's dry-run options for the receiving host and both folders, return what it printed, and its status.
 
-    What rsync says comes as `stdout`, the complaints of the old host as `stderr`. Raises ValueError where the
-    options are not those of a dry run, HostError where a connection ends or the old host's part is not a reading
-    one.
+    What rsync says comes as `stdout`, the complaints of the sender as `stderr`. Raises ValueError where the
+    options are not those of a dry run, HostError where a connection ends, too much is said, or the sender is asked
+    for more than reading.
     """
     if not {"--dry-run", "-n"} & set(words):
-        raise ValueError("only a dry run goes through the tunnel")
-    command = shlex.join((*words, "-e", _RELAY, "relay:.", target))
-    receiving = new.raw(
-        f"RSYNC_PROTECT_ARGS=0; export RSYNC_PROTECT_ARGS; exec 3<&0 4>&1; {command} </dev/null >&2"
+        raise ValueError("only a dry run is a rehearsal")
+    return _relayed(sender, receiver, words, source=source, target=target, timeout=TIMEOUT)
+
+
+def carry(
+    sender: Tunnelled, receiver: Tunnelled, words: Sequence[str], *, source: str, target: str, lock: str
+) -> Output:
+    """Given rsync's options for the receiving host and both folders, carry the files of a list, and return as rehearse.
+
+    The list is a file of the receiver: `--files-from=PATH --from0`. `lock` is sh text after which no other script of
+    the migration changes the receiver. Raises ValueError where there is no list, or where an option would delete or
+    leave half a file; else as rehearse.
+    """
+    if not any(word.startswith("--files-from=/") for word in words) or "--from0" not in words:
+        raise ValueError("only what is listed is carried")
+    if any(map(_CHANGING.match, words)):
+        raise ValueError("what is carried is added, whole, and nothing else changes")
+    return _relayed(
+        sender, receiver, words, source=source, target=target, timeout=CARRY_TIMEOUT, lock=lock, listed=True
     )
+
+
+def _relayed(
+    sender: Tunnelled,
+    receiver: Tunnelled,
+    words: Sequence[str],
+    *,
+    source: str,
+    target: str,
+    timeout: float,
+    lock: str = "",
+    listed: bool = False,
+) -> Output:
+    command = shlex.join((*words, "-e", _RELAY, "relay:.", target))
+    receiving = receiver.raw(
+        f"{lock}RSYNC_PROTECT_ARGS=0; export RSYNC_PROTECT_ARGS; exec 3<&0 4>&1; {command} </dev/null >&2"
+    )
+    receiving.settimeout(timeout)
+    told = _Collector(receiving, receiver.name)
     try:
-        return _connected(old, receiving, source)
+        asked = _first_line(receiving)
+        if asked is None:
+            return Output(receiving.recv_exit_status(), told.text(), "")
+        served = server_words(asked, host=receiver.name, listed=listed)
+        sending = sender.raw(f"cd -- {shlex.quote(source)} && exec {shlex.join(served)}")
+        try:
+            return _connected(sending, receiving, told, sender.name, receiver.name, timeout)
+        finally:
+            sending.close()
     finally:
         receiving.close()
 
 
-def _connected(old: Tunnelled, receiving: Channel, source: str) -> Output:
-    receiving.settimeout(TIMEOUT)
-    told = _Collector(receiving)
-    asked = _first_line(receiving)
-    if asked is None:
-        return Output(receiving.recv_exit_status(), told.text(), "")
-    served = server_words(asked)
-    sending = old.raw(f"cd -- {shlex.quote(source)} && exec {shlex.join(served)}")
-    sending.settimeout(TIMEOUT)
-    complaints = _Collector(sending)
-    pumps = [
-        threading.Thread(target=_pump, args=pair, daemon=True)
-        for pair in ((receiving, sending), (sending, receiving))
-    ]
-    try:
-        for pump in pumps:
-            pump.start()
-        if not receiving.status_event.wait(TIMEOUT):
-            raise HostError("the rehearsal of rsync took too long and was given up", host="new")
-        return Output(receiving.recv_exit_status(), told.text(), complaints.text())
-    finally:
-        sending.close()
+def _connected(
+    sending: Channel, receiving: Channel, told: _Collector, sender: str, receiver: str, timeout: float
+) -> Output:
+    sending.settimeout(timeout)
+    complaints = _Collector(sending, sender)
+    for pair in ((receiving, sending), (sending, receiving)):
+        threading.Thread(target=_pump, args=pair, daemon=True).start()
+    if not receiving.status_event.wait(timeout):
+        raise HostError("rsync between the hosts took too long and was given up", host=receiver)
+    return Output(receiving.recv_exit_status(), told.text(), complaints.text())
 
 
-def server_words(asked: str) -> tuple[str, ...]:
-    """Given the command line that the new host's rsync wants to run, return the one to run on the old host.
+def server_words(asked: str, *, host: str = "new", listed: bool = False) -> tuple[str, ...]:
+    """Given the command line that the rsync of a host wants to run on the other, return the one to run there.
 
-    Raises HostError where it is not a reading rsync server on the folder it is started in.
+    With `listed` it may ask for the files that it names. Raises HostError where it is not a reading rsync server on
+    the folder it is started in.
     """
     words = asked.split()
-    options = words[3:-2]
+    options = [word for word in words[3:-2] if not (listed and word in _LISTED)]
     if (
         words[1:3] != ["--server", "--sender"]
         or words[-2:] != [".", "."]
@@ -100,8 +140,8 @@ def server_words(asked: str) -> tuple[str, ...]:
         or any(_FORBIDDEN.match(option.partition("e.")[0]) for option in options)
     ):
         raise HostError(
-            "the new host's rsync asks for something else than reading",
-            host="new",
+            f"the {host} host's rsync asks for something else than reading",
+            host=host,
             expected="--server --sender OPTIONS . .",
             seen=asked[:200],
         )
@@ -111,8 +151,9 @@ def server_words(asked: str) -> tuple[str, ...]:
 class _Collector:
     """Reads what a channel says on its standard error, up to the most that is kept."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, host: str) -> None:
         self._channel = channel
+        self._host = host
         self._content = bytearray()
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
@@ -120,12 +161,16 @@ class _Collector:
     def _read(self) -> None:
         with contextlib.suppress(OSError):
             while piece := self._channel.recv_stderr(65536):
-                if len(self._content) < LONGEST_OUTPUT:
+                if len(self._content) <= LONGEST_OUTPUT:
                     self._content += piece
 
     def text(self) -> str:
-        """Return all of it, once the channel has ended."""
+        """Return all of it, once the channel has ended. Raises HostError where it was too much to keep."""
         self._thread.join(10)
+        if len(self._content) > LONGEST_OUTPUT:
+            raise HostError(
+                f"rsync said more than {LONGEST_OUTPUT // 1024 // 1024} MB and was given up", host=self._host
+            )
         return self._content.decode("utf-8", "surrogateescape")
 
 

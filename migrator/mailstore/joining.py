@@ -1,0 +1,219 @@
+"""The script that adds to mailboxes of the old host what their copies from the new one have more, under their locks."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from migrator.mailstore.messages import FUNCTIONS, RANGES
+
+PATIENCE = 60
+"""How long a mailbox that another program has locked is waited for, in seconds."""
+
+STALE = 17
+"""The age in minutes at which a dot lock is nobody's: procmail's LOCKTIMEOUT is 1024 s (procmailrc(5))."""
+
+# The mailbox is only ever appended to, so what others write into it stays, and what is lacking may be found before
+# it is locked. What is about to be appended is kept first, with the mailbox's size: after a crash it is completed.
+# A folder is entered link by link and a mailbox opened without following one: users own both, and root writes.
+_FUNCTIONS = r"""
+newline='
+'
+enter() { # a folder of the tree, without a symbolic link on the way
+    cd -P -- "$root/$1" 2>/dev/null && [ "$(pwd -P && echo .)" = "$root${1:+/}$1$newline." ]
+}
+refuse() { printf 'refused %s %s\n' "$number" "$(printf %s "$1" | tr '\n' ' ')"; exit 1; }
+keep() { dd of="$1" bs=64k conv=fsync 2>"$home/error"; }
+gap() { # prints the newlines that a mailbox needs before another message
+    case $(tail -c 3 -- "$1" | od -An -c | tr -d ' ') in
+        ''|*'\n\n'|'\n\r\n') ;;
+        *'\n') echo ;;
+        *) printf '\n\n' ;;
+    esac
+}
+take() { # locks a mailbox; a lock of this migration is one that a crash left, for no other script of it runs
+    if [ -f "./$1.lock" ]; then
+        if [ "$(head -c 80 -- "./$1.lock")" = "$mark" ] ||
+            [ -n "$(find "./$1.lock" -maxdepth 0 -mmin +@STALE@)" ]; then rm -f -- "./$1.lock"; fi
+    fi
+    (set -C; exec 7>"./$1.lock" && { printf '%s\n' "$mark" >&7; exit 0; }) 2>/dev/null || return 1
+    if [ ! -f "./$1" ]; then return 0; fi
+    # A shell cannot hold a lock of fcntl; it can see one.
+    if grep -q "POSIX .*:$(stat -c %i -- "./$1") " /proc/locks 2>/dev/null ||
+        ! { exec 8<"./$1" && flock -n 8; }; then release "$1"; return 1; fi
+}
+release() { rm -f -- "./$1.lock"; exec 8<&-; }
+create() { # an empty mailbox with the owner and mode of the copy
+    mode=$(stat -c %a -- "$2") || return 1
+    (set -C; umask "$(printf %o $((0777 & ~0$mode)))"; : >"./$1") && chown -h -- "$(stat -c %u:%g -- "$2")" "./$1"
+}
+write() { dd of="./$1" bs=64k oflag=append,nofollow conv=notrunc,nocreat,fsync 2>"$home/error"; }
+kept() { rm -rf "$home/append" "$home/append.new"; }
+append() { # mailbox, its folder, what is added
+    place=$(size "./$1")
+    rm -rf "$home/append.new"
+    mkdir "$home/append.new" || return 1
+    { gap "./$1"; cat "$3"; } | keep "$home/append.new/content" || return 1
+    printf '%s\n%s/%s/' "$place" "$2" "$1" | keep "$home/append.new/where" || return 1
+    mv "$home/append.new" "$home/append" || return 1
+    if write "$1" <"$home/append/content"; then kept; return 0; fi
+    if written "$1" "$place" && [ "$written" -eq "$behind" ]; then
+        dd if=/dev/null of="./$1" bs=1 seek="$place" count=0 oflag=nofollow conv=nocreat 2>/dev/null && kept
+    fi
+    return 1
+}
+written() { # mailbox, place: how much stands behind it, and how much of that is what was to be appended
+    tail -c +$(($2 + 1)) -- "./$1" >"$home/behind" || return 1
+    behind=$(size "$home/behind")
+    written=$(alike "$home/behind" "$home/append/content")
+}
+settle() { # completes an append that a crash cut short
+    if [ ! -d "$home/append" ]; then return 0; fi
+    place=$(head -n 1 "$home/append/where")
+    path=$(sed 1d "$home/append/where")
+    path=${path%/}
+    name=${path##*/}
+    folder=${path%/*}
+    total=$(size "$home/append/content")
+    if ! enter "$folder" || [ "$(size "./$name")" -lt "$place" ]; then kept; return 0; fi
+    tries=@PATIENCE@
+    until take "$name"; do
+        tries=$((tries - 1))
+        if [ $tries -le 0 ]; then refuse "$path is locked by another program"; fi
+        sleep 1
+    done
+    written "$name" "$place" || { release "$name"; refuse "$path cannot be read: $(cat "$home/error")"; }
+    if [ "$written" -eq "$behind" ] && [ "$behind" -lt "$total" ]; then
+        tail -c +$((written + 1)) -- "$home/append/content" | write "$name" ||
+            { release "$name"; refuse "$path cannot be written: $(cat "$home/error")"; }
+    elif [ "$written" -lt "$total" ] && [ "$written" -lt "$behind" ]; then
+        glued || { release "$name"; refuse "$path has half a message before byte $((place + written)), and others \
+behind it: mend it by hand, remove $home/append, and run this again"; }
+    fi
+    release "$name"
+    kept
+}
+glued() { # whether mail of others stands behind whole messages of ours, or behind nothing
+    ours=$(head -c $((written + 5)) "$home/behind" | tr '\000\n' '\003\001' | awk '{
+        while (cut = index(substr($0, past + 1), "From ")) { past += cut; found = past }
+        print found - 1
+    }')
+    if [ "$ours" -le 0 ]; then [ "$ours" -eq 0 ]; return; fi
+    [ "$(head -c "$ours" "$home/behind" | tail -c 2 | od -An -c | tr -d ' ')" = '\n\n' ]
+}
+prepare() { # number, mailbox, copy: writes what is to be added, and how many messages it has
+    if [ -e "$home/$1.add" ]; then return 0; fi
+    if [ -s "$2" ] && [ "$(head -c 5 -- "$2" | tr -d '\000')" != 'From ' ] && grep -q . "$2"; then
+        refuse "is no mailbox on the old host, but one on the new: move it aside there, and run this again"
+    fi
+    lacking "$2" "$3" "$home" 2>"$home/error" || return 1
+    awk "$ranges" "$home/parts" | while read -r place length; do
+        tail -c +$((place + 1)) -- "$3" | head -c "$length"
+    done >"$home/adding" || return 1
+    wanted=$(awk '{ size += $2 } END { printf "%.0f", size }' "$home/parts")
+    if [ "$(size "$home/adding")" -ne "$wanted" ]; then return 1; fi
+    gap "$home/adding" >"$home/gap" && cat "$home/gap" >>"$home/adding" || return 1
+    wc -l <"$home/parts" | tr -d ' ' >"$home/$1.count"
+    mv "$home/adding" "$home/$1.add"
+}
+join() { # number; 2 where the mailbox is locked
+    box "$1"
+    copy=$home/stage/${folder:+$folder/}$name
+    enter "$folder" || refuse "is behind a symbolic link, or its folder is missing: see to it, and run this again"
+    if [ -L "./$name" ] || { [ -e "./$name" ] && [ ! -f "./$name" ]; }; then
+        refuse "is no regular file on the old host: move it aside there, and run this again"
+    fi
+    if [ ! -f "$copy" ]; then refuse "did not arrive from the new host: run this again"; fi
+    : >"$home/error"
+    prepare "$1" "./$name" "$copy" || refuse "cannot be compared: $(cat "$home/error")"
+    if [ -s "$home/$1.add" ]; then
+        take "$name" || return 2
+        { [ -e "./$name" ] || create "$name" "$copy"; } && append "$name" "$folder" "$home/$1.add" ||
+            { release "$name"; refuse "cannot be written: $(tr '\n' ' ' <"$home/error")"; }
+        release "$name"
+    fi
+    echo "joined $1 $(cat "$home/$1.count")"
+}
+"""
+
+_LOOP = r"""
+number=-
+(settle) || exit 0
+rm -f "$home"/*.add
+waited=0
+while :; do
+    locked=
+    for number in $pending; do
+        (join "$number")
+        if [ $? -eq 2 ]; then locked="$locked $number"; fi
+    done
+    pending=$locked
+    if [ -z "$pending" ] || [ $waited -ge "$patience" ]; then break; fi
+    sleep 1
+    waited=$((waited + 1))
+done
+for number in $pending; do echo "locked $number"; done
+for left in "$home"/*; do
+    if [ "$left" != "$home/append" ]; then rm -rf "$left"; fi
+done
+rmdir "$home" "${home%/*}" 2>/dev/null
+echo end
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What became of mailboxes, by number: how many messages each got, which are locked, and why others were left.
+
+    `unsettled` says why an append that a crash had cut short could not be completed; then nothing else was done.
+    """
+
+    added: dict[int, int]
+    locked: tuple[int, ...]
+    refused: dict[int, str]
+    unsettled: str = ""
+
+
+def join_script(tree: str, paths: Sequence[str], *, home: str, name: str, patience: int = PATIENCE) -> str:
+    """Given a tree of the old host and mailboxes in it whose copies stand in `home`/stage, return the script.
+
+    `home` is a folder that only root reads; nothing stays in it but what a crash would leave. `name` is the
+    migration's. Each mailbox gets, under its lock, the messages of the copy that it has fewer times; one that is
+    missing is made, with the copy's owner and mode. It bears repetition at any point, and waits `patience` seconds
+    for locks in all.
+    """
+    boxes = "".join(_box(number, path) for number, path in enumerate(paths))
+    return (
+        f"home={shlex.quote(home)}\nmark={shlex.quote(f'migrate {name}')}\npatience={patience}\n"
+        f'root=$(cd -P -- {shlex.quote(tree)} && pwd -P) || exit 1\numask 022\nmkdir -p -m 700 "$home" || exit 1\n'
+        f"pending='{' '.join(map(str, range(len(paths))))}'\nranges={shlex.quote(RANGES)}\n"
+        f"{FUNCTIONS}{_FUNCTIONS.replace('@STALE@', str(STALE)).replace('@PATIENCE@', str(patience))}"
+        f"box() {{\ncase $1 in\n{boxes}esac\n}}\n{_LOOP}"
+    )
+
+
+def parse_joined(text: str) -> Joined:
+    """Given what the script printed, return it as data. Raises ValueError where its end is missing."""
+    added: dict[int, int] = {}
+    locked: list[int] = []
+    refused: dict[int, str] = {}
+    for line in text.split("\n"):
+        word, _, rest = line.partition(" ")
+        number, _, more = rest.partition(" ")
+        if word == "refused" and number == "-":
+            return Joined({}, (), {}, more)
+        if word == "joined":
+            added[int(number)] = int(more)
+        elif word == "locked":
+            locked.append(int(number))
+        elif word == "refused":
+            refused[int(number)] = more
+    if not text.endswith("end\n"):
+        raise ValueError("what became of the mailboxes does not end with `end`")
+    return Joined(added, tuple(locked), refused)
+
+
+def _box(number: int, path: str) -> str:
+    folder, _, name = path.rpartition("/")
+    return f"{number}) folder={shlex.quote(folder)} name={shlex.quote(name)} ;;\n"
