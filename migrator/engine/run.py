@@ -283,6 +283,10 @@ class Engine:
         )
 
     def _sleep_until(self, until: datetime) -> None:
-        while (remaining := (until - self._context.now()).total_seconds()) > 0:
-            # In short parts, for a machine that was asleep counts its own sleep as none.
-            self._context.sleep(min(remaining, POLL.total_seconds()))
+        # In short parts, and by the clock, for a machine that was asleep counts its own sleep as none; but no longer
+        # than it was to be, for a clock that is set back would have it wait once more.
+        left = (until - self._context.now()).total_seconds()
+        while left > 0 and (remaining := (until - self._context.now()).total_seconds()) > 0:
+            part = min(left, remaining, POLL.total_seconds())
+            self._context.sleep(part)
+            left -= part

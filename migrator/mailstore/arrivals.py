@@ -15,6 +15,9 @@ LOG_FORMAT = "%M %l |%i|%n"
 _EARLIER = 2
 """Seconds by which a mark is older than the look before it: clocks of file systems tick more slowly than `date`."""
 
+_STARTED = "sed -n 's/^btime //p' /proc/stat"
+"""Prints when the host was started by its clock of now (proc(5)): another time where that clock was set since."""
+
 _GRACE = 10
 """Seconds that rsync may take from the line in its log to the file in its place."""
 
@@ -52,7 +55,7 @@ def begin_script(name: str, looked: int | None, state: str = STATE) -> str:
     """
     mark = f"{folder(name, state)}/copying"
     when = "" if looked is None else f"-d @{max(0, looked - _EARLIER)} "
-    return f"touch {when}{mark}\n"
+    return f"{_STARTED} >{mark}\ntouch {when}{mark}\n"
 
 
 def end_script(name: str, state: str = STATE) -> str:
@@ -72,7 +75,8 @@ def look_script(
     """Return the inspecting script that prints the time, then each mail file that no pass of this migration left so.
 
     Given the targets in the order of the plan. A file is looked at where its change time, which nobody can set, is
-    younger than the beginning of the last pass that ended. It was brought where the log of rsync names it with its
+    younger than the beginning of the last pass that ended; every one is, where the host's clock was set meanwhile or
+    the host was started anew. It was brought where the log of rsync names it with its
     modification time and size. With `interrupted` nothing is looked at unless a pass was begun and did not end.
     """
     here = folder(name, state)
@@ -84,7 +88,9 @@ def look_script(
     )
     return (
         f"{only}date +%s\nexport TZ=UTC0\nnewer=\n"
-        f"[ ! -e {here}/copied ] || newer='-newercm {here}/copied'\n"
+        f"if [ -e {here}/copied ]; then\n"
+        f"    started=$(cat {here}/copied)\n    moved=$(($({_STARTED}) - ${{started:-0}}))\n"
+        f"    if [ $moved -ge -2 ] && [ $moved -le 2 ]; then newer='-newercm {here}/copied'; fi\nfi\n"
         f"compare={shlex.quote(_COMPARE)}\n{_LOOK}{looks}exit 0\n"
     )
 

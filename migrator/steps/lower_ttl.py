@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from migrator.change import Change, DnsUpdate, Note, Undo
 from migrator.errors import NotReady, VerifyFailed
 from migrator.steps.base import Context, Phase, Step
-from migrator.steps.common import zone
+from migrator.steps.common import clock, zone
 
 
 class LowerTtl(Step):
@@ -52,7 +52,7 @@ class LowerTtl(Step):
                 f"the TTL of {plan.mail_host} is low from now on, noted",
                 Note(),
                 Undo.NOT_NEEDED,
-                {"ttl.low_since": context.now().isoformat()},
+                {"ttl.low_since": clock.agreed(context).isoformat()},
             )
 
     def verify(self, context: Context) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from migrator.change import Change
 from migrator.errors import NotReady
 from migrator.steps.base import Context, Phase, Step
+from migrator.steps.common import clock
 
 EARLY = "early"
 """The word of --force that lets the cutover begin before the old TTL has run out."""
@@ -22,14 +23,15 @@ class Wait(Step):
 
     def ready(self, context: Context) -> None:
         """Raise NotReady with the time from which the cutover may begin."""
-        now = context.now()
+        now = clock.agreed(context)
         if EARLY not in context.force:
             _expect_dry_caches(context, now)
         window = context.plan.cutover.window
         if window is None:
             return
         if now < window.start:
-            raise NotReady(f"the maintenance window opens at {window.start.isoformat()}", until=window.start)
+            opens = f"the maintenance window opens at {window.start.isoformat()}"
+            raise NotReady(opens, until=clock.here(context, window.start))
         if now >= window.end:
             raise NotReady(
                 f"the maintenance window has closed at {window.end.isoformat()}",
@@ -60,6 +62,6 @@ def _expect_dry_caches(context: Context, now: datetime) -> None:
     if now < until:
         raise NotReady(
             f"resolvers may hold the old address with its old TTL until {until.isoformat(timespec='seconds')}",
-            until=until,
+            until=clock.here(context, until),
             advice=f"run again then (or with --wait); --force {EARLY} does not wait",
         )

@@ -180,6 +180,23 @@ class TestWaiting:
         assert bench.world.clock.slept == [60, 60, 30]
         assert bench.state.complete
 
+    @pytest.mark.parametrize(("jump", "slept"), [(1, [60]), (-1, [60, 60, 30])])
+    def test_a_clock_that_jumps_an_hour_makes_it_sleep_no_longer(
+        self, bench: Bench, jump: int, slept: list[float]
+    ) -> None:
+        bench = replace(bench, wait=True)
+        clock, sleep = bench.world.clock, bench.world.clock.sleep
+
+        def jumping(seconds: float) -> None:
+            sleep(seconds)
+            clock.time += timedelta(hours=jump) if len(clock.slept) == 1 else timedelta()
+
+        bench.world.clock.sleep = jumping  # type: ignore[method-assign]
+        with_step(
+            bench, Probe(ready=raising(NotReady("TTL", until=NOON + timedelta(seconds=150)), times=1))
+        ).run()
+        assert clock.slept == slept
+
     def test_without_a_known_time_it_looks_again_every_minute(self, bench: Bench) -> None:
         bench = replace(bench, wait=True)
         with_step(bench, Probe(verify=raising(NotReady("DNS by hand"), times=2))).run()

@@ -230,6 +230,20 @@ class TestMarks:
         host.end()
         assert host.arrived() == ["spool/user01"]
 
+    def test_where_the_clock_was_set_since_every_file_is_looked_at(self, host: NewHost) -> None:
+        host.copy("it's home/u/new/1.mail")
+        host.begin()
+        host.end()
+        copied = host.folder / "copied"
+        started = int(copied.read_text())
+        assert started > 0
+        future = time.time() + 3600
+        host.deliver("it's home/u/new/2.mail")
+        for moved, arrived in ((0, []), (1, []), (3600, ["it's home/u/new/2.mail"])):
+            copied.write_text(f"{started + moved}\n")
+            os.utime(copied, (future, future))  # an hour ago by the clock of before
+            assert host.arrived() == arrived
+
     def test_the_end_may_be_told_twice(self, host: NewHost) -> None:
         host.begin()
         host.end()

@@ -165,7 +165,6 @@ class SimulatedHost(FakeHost):
         self.on(r"sendmail -bv", lambda _host, text: self._verdicts(text.split()[2:]))
         self.on(access.KNOCK, lambda _host, _text: self._knock())
         self.on(r"mqueue", "\0")
-        self.on(r"^date", f"{self.facts.now}\n")
         self.on(r"du -skH.*absent", "100\n" * len(self.plan.sync))
         self.on(r"df -Pk", "size 0\n/dev/sda1 9000000 1000 8000000 1% /\n" * len(self.plan.sync))
         self.on(r"sort -un", "1001\n")
@@ -225,6 +224,8 @@ def simulated(strategy: Strategy) -> World:
     world = World(plan, old=old, new=new)
     world.facts = {"old": old.facts, "new": new.facts}
     world.mail.answer = lambda address, recipient: _greeting(world, address, recipient)
+    for host in (old, new):
+        host.on(r"^date", lambda _host, _text: f"{world.clock.now().timestamp():.0f}\n")
     webmail = plan.webmail
     assert webmail is not None
     world.web.head = lambda url, *, address: (  # type: ignore[method-assign]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -106,7 +107,18 @@ class TestArrival:
         sent.new.on("grep -lF", answer)
         sent.verify()
         assert asked[0].startswith("find /var/spool/mail/ /srv/mail/ ")
-        assert f" -type f -newermt @{STAMP - 600} -exec grep -lF " in asked[0]
+        assert " -type f -newermt @$(($(date +%s) - 600)) -exec grep -lF " in asked[0]
+
+    def test_a_clock_that_jumps_while_a_message_is_waited_for_ends_nothing(self, sent: Stage) -> None:
+        looks = [1, 2, 3]
+
+        def answer(_host: FakeHost, _text: str) -> str:
+            sent.world.clock.time += timedelta(hours=1 if len(looks) % 2 else -1)
+            return "" if looks and looks.pop() else "/var/spool/mail/user01\n"
+
+        sent.new.on("grep -lF", answer)
+        sent.verify()
+        assert sent.world.clock.slept == [1.0] * 3
 
     def test_one_that_stands_only_on_the_old_host_fails(self, sent: Stage) -> None:
         sent.old.mailboxes[OLD_TOKEN] = sent.new.mailboxes.pop(OLD_TOKEN)

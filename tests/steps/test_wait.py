@@ -50,6 +50,22 @@ def test_both_the_lead_and_the_highest_ttl_have_to_pass(
     stage.ready()
 
 
+@pytest.mark.parametrize("wrong", ["operator", "old", "new"])
+@pytest.mark.parametrize("jump", [-HOUR, HOUR])
+def test_of_three_clocks_one_may_be_an_hour_off(stage: Stage, wrong: str, jump: timedelta) -> None:
+    real = NOON + 48 * HOUR
+    for seconds, over in ((-60, False), (60, True)):
+        now = real + timedelta(seconds=seconds)
+        times = {name: now + (jump if name == wrong else timedelta()) for name in ("operator", "old", "new")}
+        stage.world.clock.time = times["operator"]
+        for host in (stage.old, stage.new):
+            host.on(r"^date \+%s$", f"{times[host.name].timestamp():.0f}\n")
+        if over:
+            stage.ready()
+        else:
+            assert until(stage) == times["operator"] + timedelta(seconds=60), "by the clock of who waits"
+
+
 def test_a_ttl_that_was_never_seen_low_has_no_end(stage: Stage) -> None:
     del stage.memory["ttl.low_since"]
     assert dry_at(stage.context()) is None

@@ -28,7 +28,12 @@ class Running:
 
     @property
     def stale_listeners(self) -> tuple[Process, ...]:
-        """Return the listeners that started before sendmail.cf was written."""
+        """Return the listeners that started before sendmail.cf was written.
+
+        Where that was in the future the clock was set back since, and its time tells nothing.
+        """
+        if self.configuration_age < -1:
+            return ()
         return tuple(one for one in self.listeners if self._age(one) > self.configuration_age + 1)
 
     @property

@@ -47,10 +47,13 @@ class TestRunning:
         assert pids(found.unfinished_of(frozenset({60}))) == [81]
         assert pids(found.unfinished_of(frozenset())) == [81]  # older than the listener
 
-    @pytest.mark.parametrize(("written", "stale"), [(1000, []), (100, []), (98, [77]), (1, [77])])
+    @pytest.mark.parametrize(
+        ("written", "stale"), [(1000, []), (100, []), (98, [77]), (1, [77]), (-3600, [])]
+    )
     def test_a_listener_older_than_sendmail_cf_is_stale(
         self, stage: Stage, written: int, stale: list[int]
     ) -> None:
+        # The last one: the clock was set back since, so the file is of the future.
         processes(stage.old, LISTENER, written=written)
         assert pids(daemons.running(stage.old).stale_listeners) == stale
 

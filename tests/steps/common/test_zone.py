@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from migrator.change import AddressSet
@@ -122,6 +124,16 @@ class TestSettle:
             zone.settle(stage.context(), lambda: "x", expected="y")
         assert (waiting.value.expected, waiting.value.seen) == ("y", "x")
         assert sum(stage.world.clock.slept) == zone.SETTLE.total_seconds()
+
+    def test_a_clock_that_jumps_does_not_end_it(self, stage: Stage) -> None:
+        complaints = ["x", "x", ""]
+
+        def complaint() -> str:
+            stage.world.clock.time += timedelta(hours=1)
+            return complaints.pop(0)
+
+        zone.settle(stage.context(), complaint, expected="y")
+        assert stage.world.clock.slept == [1.0, 1.0]
 
 
 class TestWords:

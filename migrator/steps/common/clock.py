@@ -1,0 +1,32 @@
+"""What time it is, where one of three clocks may be wrong."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from migrator.change import HostName
+from migrator.steps.base import Context
+
+_HOSTS: tuple[HostName, ...] = ("old", "new")
+
+
+def agreed(context: Context) -> datetime:
+    """Return the middle one of three times: this machine's and both hosts', aware.
+
+    A clock that jumped, or that was set between two runs, then neither shortens a wait for caches nor prolongs it. A
+    host that does not tell the time counts as agreeing with this machine.
+    """
+    return sorted((context.now(), *(_time(context, host) for host in _HOSTS)))[1]
+
+
+def here(context: Context, moment: datetime) -> datetime:
+    """Given a moment by the agreed time, return what this machine's clock will show then."""
+    return moment + (context.now() - agreed(context))
+
+
+def _time(context: Context, host: HostName) -> datetime:
+    told = context.reader(host).read("date", "+%s").stdout.strip()
+    if not re.fullmatch(r"[0-9]{1,11}", told):
+        return context.now()
+    return datetime.fromtimestamp(int(told), UTC)
