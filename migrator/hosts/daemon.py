@@ -30,32 +30,35 @@ STOP_SHOWN = "service sendmail stop, and see that nothing listens"
 _FUNCTIONS = r"""mta() { # prints KIND PID STARTTIME SESSION TITLE of each process of the MTA; times in ticks since boot
     run_as=$(sed -n 's/^O RunAsUser=\([^:]*\).*/\1/p' /etc/mail/sendmail.cf 2>/dev/null | head -n 1)
     run_as=$(id -u "${run_as:-root}" 2>/dev/null)
+    # Without a process of its own for any of them: a busy host has hundreds, and is looked at many times.
     for process in /proc/[0-9]*; do
         name=; { read -r name <"$process/comm"; } 2>/dev/null || continue
         case $name in sendmail*) ;; *) continue ;; esac
         stat=; { read -r stat <"$process/stat"; } 2>/dev/null || continue
-        user=$(while read -r key real rest; do
-            if [ "$key" = Uid: ]; then echo "$real"; fi
-        done 2>/dev/null <"$process/status")
+        user=
+        { while read -r key real rest; do
+            if [ "$key" = Uid: ]; then user=$real; break; fi
+        done <"$process/status"; } 2>/dev/null
         if [ "$user" != 0 ] && [ "$user" != "$run_as" ]; then continue; fi
-        title=$(tr '\000\n' '  ' 2>/dev/null <"$process/cmdline")
+        title=; { read -r title <"$process/cmdline"; } 2>/dev/null # without its NULs
         case $title in ''|*/mqueue-client*|*/clientmqueue*|'sendmail: migrate-bridge: accepting '*) continue ;; esac
-        kind=$(kind_of "$title")
+        kind_of "$title"
         set -- ${stat##*) }
         printf '%s %s %s %s %s\n' "$kind" "${process#/proc/}" "${20}" "$4" "$title"
     done
 }
-kind_of() { # by the start of the title only: what a client says stands further behind
+kind_of() { # sets kind, by the start of the title only: what a client says stands further behind
+    kind=other
     what=${1#sendmail: }
-    if [ "$what" = "$1" ]; then echo other; return; fi
+    if [ "$what" = "$1" ]; then return; fi
     case ${what%% *} in *:) what=${what#* } ;; esac
     case $what in
-        'accepting connections'*|'rejecting connections on daemon '*|'rejecting new messages: '*) echo listener ;;
-        'delaying connections on daemon '*|'deferring connections on daemon '*) echo listener ;;
-        'Queue runner@'*|'Queue control'*) echo runner ;;
-        'running queue: '*) echo queue ;;
-        'server '*' cmd read '*|'server '*' startup '*|'server '*' cmd read'|'server '*' startup') echo idle ;;
-        *) case ${what%% *} in */*) echo queue ;; *) echo other ;; esac ;;
+        'accepting connections'*|'rejecting connections on daemon '*|'rejecting new messages: '*) kind=listener ;;
+        'delaying connections on daemon '*|'deferring connections on daemon '*) kind=listener ;;
+        'Queue runner@'*|'Queue control'*) kind=runner ;;
+        'running queue: '*) kind=queue ;;
+        'server '*' cmd read '*|'server '*' startup '*|'server '*' cmd read'|'server '*' startup') kind=idle ;;
+        *) case ${what%% *} in */*) kind=queue ;; esac ;;
     esac
 }
 listening() { # prints PID.STARTTIME of each process that takes connections

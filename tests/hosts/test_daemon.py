@@ -32,7 +32,7 @@ TITLES = {
 @each_shell
 @pytest.mark.parametrize(("title", "kind"), TITLES.items())
 def test_titles_are_told_apart(shell: str, title: str, kind: str) -> None:
-    assert run(shell, f"{daemon._FUNCTIONS}kind_of '{title}'\n").stdout == f"{kind}\n"
+    assert run(shell, f"{daemon._FUNCTIONS}kind_of '{title}'\necho $kind\n").stdout == f"{kind}\n"
 
 
 @each_shell
