@@ -1,0 +1,77 @@
+"""What the faults of the way to the hosts share: a step that takes its time, and a run that is broken in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from tests.lab.driver import Event, change_of, running, start_of, succeed
+from tests.lab.lab import Lab
+from tests.lab.scene import Scene
+
+SLOW = """[ -e /usr/bin/rsync.real ] || mv /usr/bin/rsync /usr/bin/rsync.real
+printf '#!/bin/sh\\n[ ! -e /run/slow ] || sleep 5\\nexec /usr/bin/rsync.real "$@"\\n' >/usr/bin/rsync
+chmod 755 /usr/bin/rsync
+touch /run/slow"""
+QUICK = "rm -f /run/slow"
+COPYING = ("presync", "final-copy")
+"""Steps that make a pass."""
+LOOKING = ("drain", "flush", "move-dns")
+"""Steps that may find nothing to do: the deed is done when they begin to look."""
+RUNS = 3
+"""In how many runs a migration must come to its end after a fault."""
+
+
+def ahead(lab: Lab, stage: Scene) -> None:
+    """Copy ahead, and let people stop reading, as before a cutover."""
+    succeed(lab, "run", "--until", "presync")
+    stage.readers.stop()
+
+
+def slow(lab: Lab) -> None:
+    """Let the old host's disk be so slow that a pass takes seconds, until it reboots or `quick`."""
+    lab.shell("old", SLOW)
+
+
+def quick(lab: Lab) -> None:
+    """Let the old host's disk be as quick as before."""
+    lab.shell("old", QUICK)
+
+
+def broken(lab: Lab, step: str, deed: Callable[[], None]) -> list[Event]:
+    """Run up to the end of a step, do the deed when it begins to do something, and return what happened.
+
+    Raise AssertionError where the run ends in another way than with 0, or with 1 and words that tell what to do.
+    """
+    with running(lab, "--until", step) as run:
+        run.wait_for((start_of if step in LOOKING else change_of)(step))
+        deed()
+        code = run.end()
+    assert code in (0, 1), run.seen[-1]
+    if code == 1:
+        told = run.seen[-1]
+        assert (told["kind"], told["host"] in ("old", "new")) == ("ended", True), told
+        assert all(told[name] for name in ("step", "expected", "seen", "advice")), told
+    return run.seen
+
+
+def finish(lab: Lab) -> list[Event]:
+    """Run until the migration is over, and return what happened. Raise AssertionError where RUNS are not enough."""
+    seen: list[Event] = []
+    for _ in range(RUNS):
+        with running(lab) as run:
+            code = run.end()
+        seen += run.seen
+        if code == 0:
+            return seen
+    raise AssertionError(f"the migration is not over after {RUNS} runs: {seen[-1]}")
+
+
+def ending(seen: Sequence[Event]) -> str:
+    """Return how a run ended that was broken, for the table."""
+    last = seen[-1]
+    return f"exit 1 ({last['text'].partition(',')[0]})" if last["kind"] == "ended" else "ridden out"
+
+
+def started_over(seen: Sequence[Event]) -> list[str]:
+    """Return the steps that runs went back to."""
+    return [event["data"]["to"] for event in seen if event["kind"] == "started_over"]
