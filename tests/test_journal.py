@@ -275,13 +275,23 @@ class TestState:
         assert state.pending("copy") is None
         assert [deed.sequence for deed in state.undoable()] == [7, 4, 1]
 
-    def test_what_is_undone_is_neither_undone_again_nor_remembered(self, folder: Path) -> None:
+    def test_what_is_undone_is_not_undone_again_and_remembered_to_the_end_of_the_way_back(
+        self, folder: Path
+    ) -> None:
         journal = write(folder, planned("keys", key="1"), event(Kind.CHANGE_DONE, "keys", planned=1))
         journal.append(event(Kind.ROLLBACK_STARTED))
         journal.append(event(Kind.CHANGE_UNDONE, "keys", planned=1))
         assert list(journal.state.undoable()) == []
-        assert journal.state.memory == {}
+        assert journal.state.memory == {"key": "1"}
         assert journal.state.rolling_back
+        journal.append(event(Kind.ROLLBACK_DONE))
+        assert journal.state.memory == {}
+
+    def test_on_the_way_back_what_may_have_been_done_counts_as_done(self, folder: Path) -> None:
+        journal = write(folder, planned("open-new", opened="now"))
+        assert journal.state.memory == {}
+        journal.append(event(Kind.ROLLBACK_STARTED))
+        assert journal.state.memory == {"opened": "now"}
 
     def test_after_a_rollback_a_run_starts_afresh(self, folder: Path) -> None:
         run = event(Kind.RUN_STARTED, fingerprint="abc", plan={"migration.name": "example"})

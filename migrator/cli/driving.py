@@ -84,7 +84,7 @@ def run(call: Call, state_root: Path | None, wishes: Wishes) -> int:
     return 0
 
 
-def rollback(call: Call, state_root: Path | None, force: list[str], *, dry_run: bool) -> int:
+def rollback(call: Call, state_root: Path | None, wishes: Wishes) -> int:
     """Undo, or rehearse undoing, what the journal says was done, and return the exit code.
 
     Raises the MigrateError that ended it: Refused before anything was touched.
@@ -94,16 +94,24 @@ def rollback(call: Call, state_root: Path | None, force: list[str], *, dry_run: 
     if not state.begun:
         _tell(call, Kind.MESSAGE, f"{plan.name}: nothing was done, so there is nothing to undo")
         return 0
-    if dry_run:
-        return _rehearse(call, plan, Wishes(dry_run=True, force=frozenset(force)), state)
+    if wishes.dry_run:
+        return _rehearse(call, plan, wishes, state)
     shield = Shield()
     with _driving(call, plan, shield) as (report, journal):
         from migrator.cli.wiring import wired
         from migrator.engine import Engine
         from migrator.steps import ordered
+        from migrator.steps.homeward import homeward
 
-        with wired(plan, frozenset(force), _keeper(journal, report)) as tools:
-            engine = Engine(ordered(plan.cutover.strategy), tools.live(), journal, tools.context)
+        with wired(plan, wishes.force, _keeper(journal, report)) as tools:
+            engine = Engine(
+                ordered(plan.cutover.strategy),
+                tools.live(),
+                journal,
+                tools.context,
+                homeward=homeward(),
+                wait=wishes.wait,
+            )
             _follow(engine.rollback(), report, shield, call)
     return 0
 
@@ -136,6 +144,7 @@ def _rehearse(call: Call, plan: Plan, wishes: Wishes, state: State) -> int:
     from migrator.cli.wiring import wired
     from migrator.engine import Rehearsal
     from migrator.steps import ordered
+    from migrator.steps.homeward import homeward
 
     shield = Shield()
     with ExitStack() as stack:
@@ -143,7 +152,9 @@ def _rehearse(call: Call, plan: Plan, wishes: Wishes, state: State) -> int:
         stack.callback(report.close)
         stack.enter_context(shield.listening())
         tools = stack.enter_context(wired(plan, wishes.force, report.show))
-        rehearsal = Rehearsal(ordered(plan.cutover.strategy), tools.dry(), state, tools.context)
+        rehearsal = Rehearsal(
+            ordered(plan.cutover.strategy), tools.dry(), state, tools.context, homeward=homeward()
+        )
         if call.command == "rollback":
             events = rehearsal.rollback()
         else:

@@ -177,12 +177,15 @@ def status(
 def rollback(
     plan: options.PlanPath,
     dry_run: options.DryRun = False,
+    wait: options.Wait = False,
     force: options.Force = None,
     json: options.Json = False,
     state_dir: options.StateDir = None,
     debug: options.Debug = False,
 ) -> None:
-    """Undo what the journal says was done, newest first; refuse before touching anything where that cannot be.
+    """Undo what the journal says was done, and bring home mail that the new host took; also after the end.
+
+    Refuses before touching anything where that cannot be done. Interrupted, it goes on when typed again.
 
     \b
     Examples:
@@ -192,8 +195,9 @@ def rollback(
     from migrator.cli import driving
 
     call = Call("rollback", plan, json, debug)
+    wishes = driving.Wishes(dry_run=dry_run, wait=wait, force=frozenset(force or ()))
     with outcome(call):
-        raise typer.Exit(driving.rollback(call, state_dir, force or [], dry_run=dry_run))
+        raise typer.Exit(driving.rollback(call, state_dir, wishes))
 
 
 def _check(call: Call, state_dir: Path | None, *, sudoers: bool, remove_keys: bool, yes: bool) -> int:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from migrator.change import Change, Command, Note, Undo
-from migrator.engine.rollback import expect_undoable, touched
+from migrator.engine.rollback import cutover_begun, touched, undoable
 from migrator.engine.run import Engine, Events
 from migrator.errors import HostError, Interrupted, MigrateError, NotReady, Refused, StartOver
 from migrator.event import Event, Kind
@@ -47,21 +47,35 @@ class Rehearsal(Engine):
     refusal.
     """
 
-    def __init__(self, steps: Sequence[Step], executor: Previewer, state: State, context: Context) -> None:
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        executor: Previewer,
+        state: State,
+        context: Context,
+        *,
+        homeward: Sequence[Step] = (),
+    ) -> None:
         clock = _Impatient(context.now)
-        super().__init__(steps, executor, Scratch(state), replace(context, now=clock.now, sleep=clock.sleep))
+        patient = replace(context, now=clock.now, sleep=clock.sleep)
+        super().__init__(steps, executor, Scratch(state), patient, homeward=homeward)
         self._previews = executor
         self._open = False
         self.exit_code = 0
 
     def rollback(self) -> Events:
-        """Yield a preview of every undo, newest first. Raises Refused where a change cannot be undone."""
+        """Yield a preview of every undo and of the way home. Raises Refused where a change cannot be undone."""
         yield self._tell(Kind.MESSAGE, text="a rehearsal: nothing is changed")
-        deeds = expect_undoable(self._chronicle.state)
-        for step in touched(self._steps, self._chronicle.state):
+        state = self._chronicle.state
+        deeds = undoable(self._steps, state, self._context)
+        ahead = self._homeward if cutover_begun(self._steps, state) else ()
+        for step in (*touched(self._steps, state), *ahead):
             step.before_rollback(self._context)
         for deed, change in deeds:
+            self._open = True
             yield self._preview(deed.step, change, undo=True)
+        for step in ahead:
+            yield from self._unless_finished(step)
 
     def _ended(self) -> Event:
         return self._tell(Kind.MESSAGE, text="the rehearsal is over; nothing was changed")

@@ -1,52 +1,71 @@
-"""The way back: every undo of the record, newest first."""
+"""The way back: every undo of the record, and then the mail that the new host took meanwhile."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from migrator.change import Change, Undo
-from migrator.engine.chronicle import Chronicle
+from migrator.change import Change, Undo, Upload
+from migrator.engine.chronicle import Chronicle, headline
 from migrator.errors import Interrupted, MigrateError, Refused
 from migrator.event import Event, Kind
 from migrator.journal import Deed, JournalError, State
-from migrator.steps.base import Context, Step
+from migrator.steps.base import Context, Phase, Step
 
 if TYPE_CHECKING:
     from migrator.executor import Executor
 
+Events = Generator[Event, None, None]
+Undoing = tuple[Deed, Change]
+
+EDITED_FILES = "edited-files"
+"""The word of --force that lets an undo put back files which somebody else has edited since."""
+
 
 def roll_back(
-    steps: Sequence[Step], executor: Executor, chronicle: Chronicle, context: Context
-) -> Generator[Event, None, None]:
-    """Undo what the record says was done or begun, and yield what happens.
+    steps: Sequence[Step],
+    executor: Executor,
+    chronicle: Chronicle,
+    context: Context,
+    homeward: Sequence[Step],
+    drive: Callable[[Step], Events],
+) -> Events:
+    """Undo what the record says was done or begun, then go `homeward`, and yield what happens.
 
-    Given the steps, what executes commands, the record and what steps may look at. Raises Refused before
-    anything is touched where a change cannot be undone, or where a step refuses.
+    Given the steps, what executes commands, the record, what steps may look at, and the steps that bring home the
+    mail of a cutover that was begun, with what drives one of them. Raises Refused before anything is touched where a
+    change cannot be undone, or where a step refuses.
     """
     state = chronicle.state
-    deeds = expect_undoable(state)
+    deeds = undoable(steps, state, context)
     begun = touched(steps, state)
-    for step in begun:
+    ahead = tuple(homeward) if cutover_begun(steps, state) else ()
+    for step in (*begun, *ahead):
         step.before_rollback(context)
-    yield chronicle.tell(Kind.ROLLBACK_STARTED, text=context.plan.name)
+    yield chronicle.tell(Kind.ROLLBACK_STARTED, text=context.plan.name, steps=told(ahead))
     for number, (deed, change) in enumerate(deeds):
         yield from _undo(executor, chronicle, deed, change)
         if deed.step and all(later.step != deed.step for later, _ in deeds[number + 1 :]):
             yield chronicle.tell(Kind.STEP_UNDONE, deed.step, "undone")
     for name in [step.name for step in begun if state.steps[step.name].state != "undone"]:
         yield chronicle.tell(Kind.STEP_UNDONE, name, "undone")
+    for step in ahead:
+        yield from drive(step)
     yield chronicle.tell(Kind.ROLLBACK_DONE, text="everything is as it was before")
 
 
-def expect_undoable(state: State) -> list[tuple[Deed, Change]]:
-    """Given the state, return what is to be undone, newest first.
+def undoable(steps: Sequence[Step], state: State, context: Context) -> list[Undoing]:
+    """Return what is to be undone: the last step of the chain first, and in each its newest change first.
 
-    Raises Refused where something that was done, or may have been, cannot be undone.
+    A run that started over did an earlier step's work again after a later step's; undone by time alone, the new
+    host's port would open while the old one still relays. Raises Refused where something that was done, or may
+    have been, cannot be undone, or where a file that an undo puts back was edited since.
     """
-    known = [(deed, deed.change) for deed in state.undoable()]
-    final = [(deed, change) for deed, change in known if change.undo is Undo.IMPOSSIBLE]
-    if final:
+    places = {step.name: place for place, step in enumerate(steps)}
+    known = [(deed, deed.change) for deed in state.undoable() if deed.step in places]
+    known.sort(key=lambda undoing: -places[str(undoing[0].step)])  # stable: newest first in each step
+    if final := [undoing for undoing in known if undoing[1].undo is Undo.IMPOSSIBLE]:
         deed, change = final[-1]
         raise Refused(
             f"This migration cannot be rolled back any more: step {deed.step} did what has no way back: "
@@ -56,13 +75,27 @@ def expect_undoable(state: State) -> list[tuple[Deed, Change]]:
             seen="; ".join(each.summary for _, each in final),
             advice="nothing was touched; the way on is `migrate run`",
         )
-    return [(deed, change) for deed, change in known if change.undo is not Undo.NOT_NEEDED]
+    wanted = [undoing for undoing in known if undoing[1].undo is not Undo.NOT_NEEDED]
+    if EDITED_FILES in context.force:
+        return [(deed, _regardless(change)) for deed, change in wanted]
+    _expect_unedited(wanted, context)
+    return wanted
 
 
 def touched(steps: Iterable[Step], state: State) -> tuple[Step, ...]:
     """Given the steps and the state, return those that were begun and are not undone, newest first."""
     known = [step for step in steps if step.name in state.steps]
     return tuple(reversed([step for step in known if state.steps[step.name].state != "undone"]))
+
+
+def cutover_begun(steps: Iterable[Step], state: State) -> bool:
+    """Return whether a step of the cutover was ever begun, undone since or not: mail may have moved."""
+    return any(step.phase is Phase.CUTOVER and step.name in state.steps for step in steps)
+
+
+def told(steps: Sequence[Step]) -> list[list[str]]:
+    """Return name, phase and headline of each step, as the record keeps them."""
+    return [[step.name, step.phase.value, headline(step)] for step in steps]
 
 
 def _undo(executor: Executor, chronicle: Chronicle, deed: Deed, change: Change) -> Iterator[Event]:
@@ -80,3 +113,44 @@ def _undo(executor: Executor, chronicle: Chronicle, deed: Deed, change: Change) 
     yield chronicle.tell(
         Kind.CHANGE_UNDONE, deed.step, f"undone: {change.summary}", host=host, planned=deed.sequence
     )
+
+
+def _regardless(change: Change) -> Change:
+    """Return the change with an undo that puts its files back whatever stands in them now."""
+    if not isinstance(change.undo, Upload):
+        return change
+    files = tuple(replace(edit, check=False) for edit in change.undo.files)
+    return replace(change, undo=replace(change.undo, files=files))
+
+
+def _expect_unedited(undoings: Iterable[Undoing], context: Context) -> None:
+    """Raise Refused where a file is neither as a change left it nor as its undo shall leave it.
+
+    Where several changes edited one file, each of their states is known: the undo of the last one is the first.
+    """
+    known: dict[tuple[str, str], set[bytes | None]] = {}
+    for _, change in undoings:
+        if isinstance(change.undo, Upload):
+            for edit in change.undo.files:
+                if edit.check:
+                    place = (change.undo.host, edit.path)
+                    known.setdefault(place, set()).update((edit.before, edit.after))
+    edited: list[str] = []
+    for host in ("old", "new"):
+        paths = tuple(path for where, path in known if where == host)
+        found = context.reader(host).read_files(paths) if paths else {}
+        for path in paths:
+            text = found.get(path)
+            content = None if text is None else text.encode("utf-8", "surrogateescape")
+            if content not in known[host, path]:
+                edited.append(f"{path} on the {host} host")
+    if edited:
+        raise Refused(
+            "Files that a rollback puts back were edited since the run wrote them",
+            host="operator",
+            expected="every file as the run left it",
+            seen="; ".join(edited),
+            advice="nothing was touched; keep a copy of what was added there, then --force "
+            f"{EDITED_FILES} puts the files of before back all the same",
+            lifted_by=EDITED_FILES,
+        )

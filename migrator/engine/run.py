@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from migrator.change import Change, Note, Undo
 from migrator.engine.chronicle import Chronicle, headline
 from migrator.engine.plan_change import check
-from migrator.engine.rollback import roll_back
+from migrator.engine.rollback import roll_back, told
 from migrator.errors import (
     HostError,
     Interrupted,
@@ -47,8 +47,8 @@ class Engine:
     """Runs the steps of a migration, or undoes them.
 
     Given the steps in their order, what executes commands, the record of what was done, and what steps may
-    look at. `confirm` is asked once, before the first step of the cut-over; with `wait`, a run sleeps through
-    waits.
+    look at. `homeward` are the steps that end the rollback of a begun cut-over. `confirm` is asked once, before
+    the first step of the cut-over; with `wait`, a run sleeps through waits.
     """
 
     def __init__(
@@ -58,10 +58,12 @@ class Engine:
         record: Record,
         context: Context,
         *,
+        homeward: Sequence[Step] = (),
         confirm: Callable[[], bool] = lambda: True,
         wait: bool = False,
     ) -> None:
         self._steps = tuple(steps)
+        self._homeward = tuple(homeward)
         self._executor = executor
         self._chronicle = Chronicle(record, context.now)
         self._tell = self._chronicle.tell
@@ -88,12 +90,20 @@ class Engine:
             raise
 
     def rollback(self) -> Events:
-        """Yield what happens while everything that the record says was done is undone, newest first.
+        """Yield what happens while everything that the record says was done is undone, and mail is brought home.
 
-        Raises Refused before anything is touched where something cannot be undone.
+        Raises Refused before anything is touched where something cannot be undone, and what ended a step of the
+        way home: NotReady for a wait, VerifyFailed and every other MigrateError.
         """
         try:
-            yield from roll_back(self._steps, self._executor, self._chronicle, self._context)
+            yield from roll_back(
+                self._steps,
+                self._executor,
+                self._chronicle,
+                self._context,
+                self._homeward,
+                self._unless_finished,
+            )
         except Interrupted:
             yield self._chronicle.interrupted(None, "rollback")
             raise
@@ -119,7 +129,7 @@ class Engine:
                 advice="finish it with `migrate rollback`, then start anew",
             )
         flat, fingerprint = plan.flatten(), plan.fingerprint()
-        steps = [[step.name, step.phase.value, headline(step)] for step in self._steps]
+        steps = told(self._steps)
         if not state.begun:
             yield self._tell(
                 Kind.RUN_STARTED,
@@ -209,14 +219,14 @@ class Engine:
         yield self._tell(Kind.STEP_DONE, step.name, "done")
 
     def _started(self, step: Step) -> Event:
-        number = self._steps.index(step) + 1
+        chain = self._steps if step in self._steps else self._homeward
         return self._tell(
             Kind.STEP_STARTED,
             step.name,
             headline(step),
             phase=step.phase.value,
-            number=number,
-            of=len(self._steps),
+            number=chain.index(step) + 1,
+            of=len(chain),
         )
 
     def _complaint(self, step: Step, context: Context, *, last: bool) -> str:

@@ -134,7 +134,8 @@ class State:
     def _remember(self) -> None:
         self.memory.clear()
         for deed in self.deeds:
-            if deed.state == "done" and not deed.forgotten:
+            # On the way back, what may have been done counts as done.
+            if (deed.state == "done" and not deed.forgotten) or self.rolling_back:
                 self.memory.update(deed.data["remember"])
 
     def _record(self, event: Event) -> StepRecord:
@@ -187,8 +188,12 @@ class State:
     def _completed(self, _sequence: int, _event: Event) -> None:
         self.complete = True
 
-    def _rollback_started(self, _sequence: int, _event: Event) -> None:
+    def _rollback_started(self, _sequence: int, event: Event) -> None:
         self.rolling_back, self.complete = True, False
+        known = [name for name, _, _ in self.chain]
+        ahead = [(str(name), str(phase), str(line)) for name, phase, line in event.data.get("steps", ())]
+        self.chain += [step for step in ahead if step[0] not in known]
+        self._remember()
 
     def _rollback_done(self, _sequence: int, event: Event) -> None:
         self.rolling_back, self.rolled_back = False, event.time

@@ -15,6 +15,8 @@ def discover() -> tuple[type[Step], ...]:
     """Return every step class of this package, ordered by name."""
     found: set[type[Step]] = set()
     for module in pkgutil.iter_modules(__path__):
+        if module.ispkg:
+            continue  # what steps share, and the way home, which is a chain of its own
         for value in vars(import_module(f"{__name__}.{module.name}")).values():
             if isinstance(value, type) and issubclass(value, Step) and not isabstract(value):
                 found.add(value)

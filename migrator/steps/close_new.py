@@ -90,4 +90,4 @@ def _opening(context: Context) -> str:
     """
     if context.plan.cutover.strategy == "firewall":
         return port.reopen_later(context, "new", after=context.plan.dns.ttl)
-    return port.reopen(context, "new")
+    return port.no_timer(context) + port.reopen(context, "new")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migrator.change import AddressSet, Change, DnsUpdate
+from migrator.change import AddressSet, Change, DnsUpdate, Note, Undo
 from migrator.errors import NotReady
 from migrator.steps.base import Context, Phase, Step
 from migrator.steps.common import zone
+from migrator.steps.common.opening import CACHED
 
 
 class MoveDns(Step):
@@ -27,7 +28,10 @@ class MoveDns(Step):
         after = zone.moved(context, before, int(plan.dns.ttl.total_seconds()))
         if not zone.same_addresses(context, after):
             return
+        cached = {CACHED: str(int(plan.dns.ttl.total_seconds()))}
         if plan.dns.update == "manual":
+            if CACHED not in context.memory:
+                yield Change("from now on the name may lead to the new host", Note(), Undo.NOT_NEEDED, cached)
             raise NotReady(
                 f"{plan.mail_host} still names the old host",
                 host="operator",
@@ -39,6 +43,7 @@ class MoveDns(Step):
             f"point {plan.mail_host} at {' and '.join(plan.new.addresses)}",
             DnsUpdate(plan.mail_host, after),
             DnsUpdate(plan.mail_host, before),
+            cached,
         )
 
     def verify(self, context: Context) -> None:

@@ -9,6 +9,7 @@ from migrator.hosts import boot, daemon
 from migrator.net.firewall import OPEN, PortState
 from migrator.steps.base import Context, Phase, Step
 from migrator.steps.common import port
+from migrator.steps.common.opening import note_opened
 
 
 class OpenNew(Step):
@@ -19,7 +20,7 @@ class OpenNew(Step):
     after = {"hold": "flush", "firewall": "settle"}
 
     def changes(self, context: Context) -> Iterator[Change]:
-        """Yield the opening. The new host holds mail from here on that the old one has not, so it has no undo."""
+        """Yield the opening. From here on the new host holds mail of its own, which a rollback brings home."""
         if port.state(context, "new") == PortState(OPEN) and "open-new.timer" in context.memory:
             return
         start = boot.release(context.plan.name) + daemon.start(context.facts("new"))
@@ -28,8 +29,9 @@ class OpenNew(Step):
         yield Change(
             "open port 25 of the new host to all",
             Shell("new", port.prepared(context, script), shown=shown),
-            Undo.IMPOSSIBLE,
-            {"open-new.timer": "dropped"},
+            # Open is what it was before the migration.
+            Undo.NOT_NEEDED,
+            {"open-new.timer": "dropped", **note_opened(context)},
         )
 
     def verify(self, context: Context) -> None:

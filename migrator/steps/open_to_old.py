@@ -10,6 +10,7 @@ from migrator.hosts import boot, daemon
 from migrator.net.firewall import CLOSED, PortState, checked_addresses
 from migrator.steps.base import Context, Phase, Step
 from migrator.steps.common import daemons, port
+from migrator.steps.common.opening import note_opened
 
 
 class OpenToOld(Step):
@@ -20,7 +21,7 @@ class OpenToOld(Step):
     after = {"hold": "final-copy"}
 
     def changes(self, context: Context) -> Iterator[Change]:
-        """Yield the opening. From here on the new host holds mail that the old one has not, so it has no undo."""
+        """Yield the opening. From here on the new host holds mail of its own, which a rollback brings home."""
         allowed = from_old(context)
         if port.state(context, "new").allowed == allowed and daemons.running(context.new).listeners:
             return
@@ -35,7 +36,9 @@ class OpenToOld(Step):
         yield Change(
             f"start Sendmail on the new host, open to the old one only ({' '.join(allowed)})",
             Shell("new", port.prepared(context, script), shown=shown),
-            Undo.IMPOSSIBLE,
+            # close-new undoes it by opening the port to all.
+            Undo.NOT_NEEDED,
+            note_opened(context),
         )
 
     def verify(self, context: Context) -> None:

@@ -8,6 +8,7 @@ from migrator.change import Change, DnsUpdate, Note, Undo
 from migrator.errors import VerifyFailed
 from migrator.steps.base import Context, Phase, Step
 from migrator.steps.common import zone
+from migrator.steps.common.opening import CACHED
 
 
 class RestoreTtl(Step):
@@ -30,12 +31,13 @@ class RestoreTtl(Step):
                 text = f"by hand: {zone.by_hand(plan.mail_host, after)}".replace(
                     ", and run this command again", ""
                 )
-                yield Change(text, Note(), Undo.NOT_NEEDED, {self.name: "by hand"})
+                yield Change(text, Note(), Undo.NOT_NEEDED, {self.name: "by hand", CACHED: str(wanted)})
             return
         yield Change(
             f"raise the TTL of {plan.mail_host} to {zone.duration(wanted)}",
             DnsUpdate(plan.mail_host, after),
             DnsUpdate(plan.mail_host, before),
+            {CACHED: str(wanted)},
         )
 
     def verify(self, context: Context) -> None:

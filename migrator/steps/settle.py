@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from migrator.change import Change
 from migrator.steps.base import Context, Phase, Step
+from migrator.steps.common.draining import drained, expect_drained
 from migrator.steps.common.passes import expect_equal, guard, one_pass
-from migrator.steps.drain import drain, expect_drained
 from migrator.steps.final_copy import expect_closed
+from migrator.steps.relay import GENERATIONS
 
 
 class Settle(Step):
@@ -26,12 +27,12 @@ class Settle(Step):
 
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield a wait for deliveries under the earlier configuration, then a pass over what they left."""
-        yield from drain(context, of_before=True)
+        yield from drained(context, "old", earlier=GENERATIONS)
         if context.attempt > 1 or self.name not in context.memory:
             yield from one_pass(context, self.name, "the settling", delete=True, checksum=context.attempt > 1)
 
     def verify(self, context: Context) -> None:
         """Look for deliveries of before, then compare by checksum. Raises VerifyFailed where anything is left."""
-        expect_drained(context, of_before=True)
+        expect_drained(context, "old", earlier=GENERATIONS)
         expect_equal(context)
         expect_closed(context)

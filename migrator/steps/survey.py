@@ -10,7 +10,7 @@ from migrator.steps.base import Context, Phase, Step
 from migrator.steps.common import claim
 from migrator.steps.common.configure import read
 from migrator.steps.common.recipient import recipient_of
-from migrator.steps.relay import refuse_own_name
+from migrator.steps.common.relaying import refuse_own_name
 from migrator.steps.rules import RULES, Level, identity
 from migrator.steps.rules.finding import Finding, look_at_both
 
@@ -26,7 +26,7 @@ class Survey(Step):
         """Refuse where a rule of the check fails. Raises Refused with every failing rule's words."""
         _expect_none_failed(context, (finding for rule in RULES for finding in rule(context)))
         recipient_of(context)
-        refuse_own_name(context, read(context, "old"))
+        refuse_own_name(context, "old", read(context, "old"))
 
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield a mark on each host, by which a run with another journal sees that it is not alone."""

@@ -5,6 +5,7 @@ Scripts are recognised by the builders that made them; what a real host does wit
 
 from __future__ import annotations
 
+import base64
 import re
 import shlex
 from collections.abc import Callable, Iterator
@@ -106,6 +107,25 @@ class SimulatedHost(FakeHost):
             if (place := script.rfind(text)) >= 0:
                 yield place, effect
         yield from self._file_effects(script)
+        yield from self._upload_effects(script)
+
+    def _upload_effects(self, script: str) -> Iterator[tuple[int, Callable[[], None]]]:
+        """Yield what the text of an upload does, as a script that a host keeps for later."""
+        for found in re.finditer(r"then write (\d+) (\S+) (\S+) ", script):
+            number, path, digest = found.groups()
+            before = script[: found.start()]
+            # The files are there before what makes them count, which is defined further up.
+            place = before.rindex(f"\nlook {number} {path} ")
+            if digest == "absent":
+                yield place, partial(self._remove, [path])
+                continue
+            decoded = re.findall(
+                rf"decode >\"\$work/new\.{number}\" <<'(\w+)'\n(.*?)\n\1\n", before, re.DOTALL
+            )
+            yield place, partial(self._write, path, base64.b64decode(decoded[-1][1]))
+
+    def _write(self, path: str, content: bytes) -> None:
+        self.files[path] = content
 
     def _file_effects(self, script: str) -> Iterator[tuple[int, Callable[[], None]]]:
         for found in re.finditer(r"^rm -f (?:-- )?([^\"$\n]+)$", script, re.MULTILINE):

@@ -78,6 +78,13 @@ def guard(context: Context, *, interrupted: bool = False) -> int | None:
     """
     if OVERWRITE in context.force:
         return None
+    seen = _look(context, interrupted=interrupted)
+    if seen.paths:
+        raise _own_mail(seen.paths)
+    return seen.looked
+
+
+def _look(context: Context, *, interrupted: bool) -> arrivals.Arrivals:
     found = context.new.inspect(
         arrivals.look_script(context.plan.name, _targets(context), interrupted=interrupted)
     )
@@ -89,10 +96,12 @@ def guard(context: Context, *, interrupted: bool = False) -> int | None:
             seen=found.stderr.strip(),
             advice="it takes find, awk and tr there; see what they say, and run the same command again",
         )
-    seen = arrivals.parse(found.stdout)
-    if seen.paths:
-        raise _own_mail(seen.paths)
-    return seen.looked
+    return arrivals.parse(found.stdout)
+
+
+def own_mail(context: Context) -> arrivals.Arrivals:
+    """Return what came in on the new host and no pass of this migration brought. Raises CommandFailed."""
+    return _look(context, interrupted=False)
 
 
 def forget(context: Context, host: HostName = "new") -> Shell:

@@ -133,13 +133,13 @@ def settle(context: Context, complaint: Callable[[], str], *, expected: str) -> 
         waited += 1
 
 
-def by_hand(name: str, sets: Sequence[AddressSet]) -> str:
+def by_hand(name: str, sets: Sequence[AddressSet], *, command: str = "this command") -> str:
     """Return what an operator enters at the DNS provider, one record a line, in the form of a zone file."""
     lines = [
         f"{name}. {one.ttl} IN {one.rdtype} {address}" for one in sets for address in sorted(one.addresses)
     ]
     lines += [f"delete every {one.rdtype} record of {name}." for one in sets if not one.addresses]
-    return "enter at the DNS provider, and run this command again:\n" + "\n".join(lines)
+    return f"enter at the DNS provider, and run {command} again:\n" + "\n".join(lines)
 
 
 def duration(seconds: int) -> str:

@@ -1,0 +1,68 @@
+"""Processes that still hold an earlier configuration can deliver to a mailbox after it was copied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from migrator.change import Change, HostName, Shell, Undo
+from migrator.errors import VerifyFailed
+from migrator.sendmail.processes import Process
+from migrator.steps.base import Context
+from migrator.steps.common import daemons, waiting
+
+PATIENCE = 30
+"""Seconds in which sessions may end by themselves before idle ones are ended (RFC 5321 4.5.3.2 lets a client idle
+for 5 minutes; one that is told 421 in between tries again)."""
+LONGEST = 540
+"""Seconds after which a delivery that does not end is reported; a script waits longer for another one (LOCK_WAIT)."""
+
+
+def drained(context: Context, host: HostName, *, earlier: str | None) -> Iterator[Change]:
+    """Yield a wait for a host's sessions and deliveries, then a run of the queue for its own mailboxes.
+
+    `earlier` is what the sessions of the daemons before a relay are remembered as: only what is still in one is
+    waited for; None waits for everything. A message that waits for a mailbox of the host itself, by an alias,
+    would be delivered there after the copy: a run of the queue delivers it now.
+    """
+    if left := _left(context, host, earlier):
+        script = daemons.end_script(left, patience=PATIENCE, longest=LONGEST)
+        yield Change(
+            f"let {len(left)} sessions and deliveries end on the {host} host that began before the switch",
+            Shell(host, script, timeout=LONGEST + 60, shown=f"wait for {daemons.words(left)}"),
+            Undo.NOT_NEEDED,
+        )
+    if stuck := waiting.for_own_mailboxes(context, host):
+        yield Change(
+            f"deliver what waits for mailboxes of the {host} host itself",
+            Shell(host, waiting.run_of(stuck), timeout=LONGEST),
+            Undo.NOT_NEEDED,
+        )
+
+
+def expect_drained(context: Context, host: HostName, *, earlier: str | None) -> None:
+    """Raise VerifyFailed where something on the host can still deliver to its own mailboxes."""
+    if left := _left(context, host, earlier):
+        raise VerifyFailed(
+            f"deliveries from before the switch still run on the {host} host",
+            host=host,
+            expected="no session and no delivery that holds the earlier configuration",
+            seen=daemons.words(left),
+            advice="see what they wait for, and end them (kill PID) where it is hopeless: their messages stay "
+            "in the queue",
+        )
+    if stuck := waiting.for_own_mailboxes(context, host):
+        raise VerifyFailed(
+            f"{len(stuck)} messages wait for mailboxes of the {host} host itself",
+            host=host,
+            expected="no message in the queue that would be delivered there after the copy",
+            seen=waiting.words(stuck),
+            advice="mend the reason (a full or locked mailbox), run `sendmail -q` there, then run this again",
+        )
+
+
+def _left(context: Context, host: HostName, earlier: str | None) -> tuple[Process, ...]:
+    found = daemons.running(context.reader(host))
+    if earlier is None:
+        return found.unfinished
+    sessions = {int(word) for word in context.memory.get(earlier, "").split()}
+    return found.unfinished_of(frozenset(sessions) - found.generations)

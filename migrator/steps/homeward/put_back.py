@@ -1,0 +1,126 @@
+"""The new host gets its own configuration back, once nobody looks for the old one behind its address any more."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from migrator.change import Change, Shell, Undo
+from migrator.errors import VerifyFailed
+from migrator.hosts.script import PRELUDE
+from migrator.net import timer
+from migrator.sendmail import queue
+from migrator.sendmail.cf import parse as parse_cf
+from migrator.steps.base import Context, Phase, Step
+from migrator.steps.common import ask, port, waiting
+from migrator.steps.common.opening import CACHED, opened
+from migrator.steps.homeward.bring_home import known_script
+from migrator.steps.homeward.names_home import SINCE
+from migrator.steps.homeward.relay_home import BACK, SPARED_BACK
+
+SOON = timedelta(seconds=60)
+"""How long a rollback waits for caches itself; for longer than that, a timer on the new host does."""
+
+LONGEST = 900
+"""Seconds that putting the files back may take."""
+
+_EVERY, _TIMES = 300, 288
+"""How often, in seconds, and how many times the timer looks whether the queue is empty: a day long."""
+
+_DONE = "put-back.done"
+
+
+class PutBack(Step):
+    """Take the new host's relay away when caches have forgotten its address: at once, or by a timer on that host."""
+
+    name = "put-back"
+    phase = Phase.HOME
+    after = "names-home"
+
+    def changes(self, context: Context) -> Iterator[Change]:
+        """Yield what takes the exemption on the old host back, and the relay on the new one: now or by its timer."""
+        if not opened(context):
+            return
+        if SPARED_BACK in context.memory and f"{_DONE}.old" not in context.memory:
+            yield Change(
+                "put the old host's own limits back",
+                Shell("old", context.memory[SPARED_BACK], timeout=LONGEST),
+                Undo.NOT_NEEDED,
+                {f"{_DONE}.old": "yes"},
+            )
+        if f"{_DONE}.new" in context.memory:
+            return
+        yield Change("note on the new host that all its mail is home", known_script(context), Undo.NOT_NEEDED)
+        until = _until(context)
+        if (left := until - context.now()) <= SOON:
+            context.sleep(max(left.total_seconds(), 0.0))
+            yield Change(
+                "put the new host's own configuration back",
+                Shell("new", _put_back(context), timeout=LONGEST),
+                Undo.NOT_NEEDED,
+                {f"{_DONE}.new": "yes"},
+            )
+        else:
+            yield Change(
+                f"the new host relays what caches still bring, and puts its own configuration back at "
+                f"{until.astimezone():%Y-%m-%d %H:%M}, by a timer there",
+                Shell("new", port.prepared(context, _later(context, left))),
+                Undo.NOT_NEEDED,
+                {f"{_DONE}.new": until.isoformat()},
+            )
+
+    def verify(self, context: Context) -> None:
+        """See that the old host takes mail, and delivers it itself. Raises VerifyFailed."""
+        if not opened(context):
+            return
+        foreign = set(context.plan.domains) - set(ask.class_members(context.old, "w"))
+        virtual = set(ask.class_members(context.old, "VirtHost")) if foreign else set()
+        if foreign - virtual:
+            raise VerifyFailed(
+                f"the old host does not take {', '.join(sorted(foreign - virtual))} for itself again",
+                host="old",
+                expected="class w (`echo '$=w' | sendmail -bt`) with the domains of the plan",
+                seen="it lacks them",
+                advice="see local-host-names there",
+            )
+        port.expect_greeting(context, "old")
+
+
+def _until(context: Context) -> datetime:
+    """Return when caches have forgotten the new host's address; now, where the DNS never named it."""
+    if SINCE not in context.memory:
+        return context.now()
+    since = datetime.fromisoformat(context.memory[SINCE])
+    return since + timedelta(seconds=int(context.memory.get(CACHED, "0")))
+
+
+def _put_back(context: Context) -> str:
+    """Return the script that takes the relay away; the switch goes before the way, as in every relay's undo.
+
+    It fails where the queue holds mail for the domains, which would be delivered on the new host then.
+    """
+    keys = sorted((key for key in context.memory if key.startswith(BACK)), reverse=True)
+    scripts = "".join(f"(\n{context.memory[key]}\n) || exit 1\n" for key in keys)
+    return f"{waiting.run_for_domains(context, 'new')}{_queue_empty(context)}{scripts}"
+
+
+def _queue_empty(context: Context) -> str:
+    words = queue.reader_command(
+        parse_cf(context.facts("new").cf).queue_directories, queue.in_domains(context.plan.domains)
+    )
+    return (
+        f"if [ \"$({shlex.join(words)} | tr -d '\\000' | wc -c)\" -ne 0 ]; then\n"
+        "    echo 'mail for the domains still waits in the queue' >&2\n    exit 1\nfi\n"
+    )
+
+
+def _later(context: Context, left: timedelta) -> str:
+    patient = (
+        f"{PRELUDE}tries=0\nuntil ( {waiting.run_for_domains(context, 'new')}{_queue_empty(context)} ); do\n"
+        f"    tries=$((tries + 1))\n    if [ $tries -ge {_TIMES} ]; then exit 0; fi\n    sleep {_EVERY}\ndone\n"
+    )
+    marker = f"{port.state_folder(context)}/put-back"
+    seconds = max(1, int(left.total_seconds()))
+    setting = timer.timer_script(seconds, patient + _put_back(context), marker)
+    return f"( {timer.forget_script(marker)} )\n( {setting} )\n"
