@@ -4,6 +4,7 @@ import errno
 import time
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain, repeat
 from typing import Literal
 
 import dns.exception
@@ -34,7 +35,10 @@ _UNROUTABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long to wait for a reply: `timeout` in seconds for each try, and the clock that measures them."""
+    """How long to wait for a reply, and the clock that measures it: `timeout` in seconds for the first try.
+
+    Later tries wait twice as long, for a slow server answers none that is given up before.
+    """
 
     timeout: float = 3.0
     sleep: Sleep = time.sleep
@@ -101,20 +105,25 @@ def exchange(
     """
     if not server.address:
         raise NoReply(Outcome.NO_ADDRESS, "no address is known for this name server")
-    timeout = patience.timeout
+    longest = 2 * patience.timeout
+    timeouts = chain((patience.timeout,), repeat(longest))
     retrying = DNS_QUERY.retrying(dns.exception.Timeout, sleep=patience.sleep, clock=patience.clock)
     try:
-        response: dns.message.Message = retrying(_send, server, name, rdtype, recursive, True, timeout)
+        response: dns.message.Message = retrying(
+            lambda: _send(server, name, rdtype, recursive, True, next(timeouts))
+        )
         if response.rcode() in (dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS):
             # A server from before EDNS answers so; it is asked again without (RFC 6891, 7).
-            response = _send(server, name, rdtype, recursive, False, timeout)
+            response = _send(server, name, rdtype, recursive, False, longest)
     except dns.exception.Timeout:
-        raise NoReply(Outcome.TIMEOUT, f"no usable reply within {timeout:g} s, asked several times") from None
+        raise NoReply(Outcome.TIMEOUT, f"no usable reply within {longest:g} s, asked several times") from None
     except OSError as error:
         outcome = Outcome.UNROUTABLE if error.errno in _UNROUTABLE else Outcome.UNREACHABLE
         raise NoReply(outcome, f"cannot be asked: {error.strerror or type(error).__name__}") from error
     except (dns.exception.DNSException, EOFError, ValueError) as error:
         raise NoReply(Outcome.MALFORMED, f"the reply is malformed ({type(error).__name__})") from error
+    if response.flags & dns.flags.TC:
+        raise NoReply(Outcome.MALFORMED, "the reply is cut off, over TCP as well")
     return response
 
 

@@ -207,6 +207,25 @@ def test_a_truncated_reply_is_asked_for_again_over_tcp(zone: Zone) -> None:
         assert any(tcp for _, tcp in server.asked)
 
 
+def test_an_answer_that_is_cut_even_over_tcp_is_an_error_and_not_no_records(zone: Zone) -> None:
+    def cutting(query: dns.message.Message, tcp: bool) -> Reply:
+        response = dns.message.make_response(query)
+        response.flags |= dns.flags.TC | dns.flags.AA
+        return response
+
+    answer = ask_behaving(cutting)
+    assert answer.outcome is Outcome.MALFORMED
+    assert "cut off" in (answer.error or "")
+
+
+def test_a_server_that_is_slower_than_the_first_try_is_heard_at_a_later_one(zone: Zone) -> None:
+    def slow(query: dns.message.Message, tcp: bool) -> Reply:
+        time.sleep(SHORT.timeout * 1.3)
+        return zone.answer(query)
+
+    assert ask_behaving(slow).addresses == ("198.51.100.10", "198.51.100.20")
+
+
 def test_a_server_from_before_edns_is_asked_without(zone: Zone) -> None:
     def old(query: dns.message.Message, tcp: bool) -> Reply:
         return zone.answer(query) if query.edns < 0 else refusing(dns.rcode.FORMERR)(query, tcp)
