@@ -45,7 +45,14 @@ class RsyncCopies:
 
     def _rehearse(self, tree: int, *, checksum: bool, delete: bool, itemize: bool) -> Output:
         planned = self._plan.sync[tree]
-        words = rsync.pass_words(planned, delete=delete, checksum=checksum, dry_run=True, itemize=itemize)
+        words = rsync.pass_words(
+            planned,
+            delete=delete,
+            checksum=checksum,
+            dry_run=True,
+            itemize=itemize,
+            spool=self._plan.old.mail_spool,
+        )
         output = rehearse(
             self._old,
             self._new,

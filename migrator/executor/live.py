@@ -19,7 +19,8 @@ from migrator.hosts.upload import CHANGED, upload_script
 from migrator.mailstore import rsync
 from migrator.mailstore.progress import parse_progress, parse_statistics
 from migrator.net.smtp import Conversation, converse, smoke_message
-from migrator.plan import Plan
+from migrator.plan import Plan, SyncTree
+from migrator.retry import COPY, Sleep
 
 RSYNC_TIMEOUT = 7 * 86400.0
 """The longest a pass may take, in seconds; rsync itself gives up when nothing moves."""
@@ -31,7 +32,7 @@ _PROGRESS_EVERY = 0.5  # seconds
 class LiveExecutor:
     """Performs commands on the hosts "old" and "new", and from the operator's machine.
 
-    Given the plan, both hosts, and what is told messages and progress. `now` is for tests.
+    Given the plan, both hosts, and what is told messages and progress. `now` and `sleep` are for tests.
     """
 
     def __init__(
@@ -41,11 +42,13 @@ class LiveExecutor:
         *,
         notify: Callable[[Event], None],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        sleep: Sleep = time.sleep,
     ) -> None:
         self._plan = plan
         self._hosts = hosts
         self._notify = notify
         self._now = now
+        self._sleep = sleep
         self._updater = DnsUpdater(plan)
 
     def execute(self, command: Command) -> bool:
@@ -94,36 +97,7 @@ class LiveExecutor:
 
     def _rsync(self, command: Rsync) -> None:
         tree = self._plan.sync[command.tree]
-        script = rsync.pull_script(
-            rsync.pass_words(
-                tree, delete=command.delete, checksum=command.checksum, keep_younger=command.keep_younger
-            ),
-            index=command.tree,
-            tree=tree,
-            name=self._plan.name,
-            endpoint=self._hosts["old"].endpoint(),
-        )
-        output = self._hosts["new"].perform(
-            script, timeout=RSYNC_TIMEOUT, on_line=_ProgressReader(self._tell, tree.source)
-        )
-        if not rsync.passed(output.status, final=command.delete):
-            if output.status == rsync.VANISHED:
-                # Not this pass then; the step's next attempt may find them gone for good.
-                raise VerifyFailed(
-                    f"files of {tree.source} vanished during the pass",
-                    host="new",
-                    expected="exit status 0",
-                    seen=f"exit status {output.status}: {_last_words(output)}",
-                    advice=rsync.advice(output.status),
-                )
-            raise CommandFailed(
-                f"rsync of {tree.source} failed",
-                status=output.status,
-                host="new",
-                expected="exit status 0",
-                seen=f"exit status {output.status}: {_last_words(output)}",
-                advice=rsync.advice(output.status),
-            )
+        output = COPY.retrying(_BrokenOff, sleep=self._sleep)(self._pull, command, tree)
         done = parse_statistics(output.stdout)
         self._tell(
             Kind.MESSAGE,
@@ -142,6 +116,42 @@ class LiveExecutor:
             shown = ", ".join(brought.left[:_SHOWN])
             text = f"{tree.source}: other files that differ stay as they are on the old host: {shown}{more}"
             self._tell(Kind.MESSAGE, "old", text, {"left": list(brought.left)})
+
+    def _pull(self, command: Rsync, tree: SyncTree) -> Output:
+        words = rsync.pass_words(
+            tree,
+            delete=command.delete,
+            checksum=command.checksum,
+            keep_younger=command.keep_younger,
+            spool=self._plan.old.mail_spool,
+        )
+        script = rsync.pull_script(
+            words,
+            index=command.tree,
+            tree=tree,
+            name=self._plan.name,
+            endpoint=self._hosts["old"].endpoint(),
+        )
+        output = self._hosts["new"].perform(
+            script, timeout=RSYNC_TIMEOUT, on_line=_ProgressReader(self._tell, tree.source)
+        )
+        if rsync.passed(output.status, final=command.delete):
+            return output
+        seen = f"exit status {output.status}: {_last_words(output)}"
+        known = {
+            "host": "new",
+            "expected": "exit status 0",
+            "seen": seen,
+            "advice": rsync.advice(output.status),
+        }
+        if output.status == rsync.VANISHED:
+            # Not this pass then; the step's next attempt may find them gone for good.
+            raise VerifyFailed(f"files of {tree.source} vanished during the pass", **known)
+        if output.status in rsync.BROKEN:
+            text = f"{tree.source}: rsync broke off with exit status {output.status}"
+            self._tell(Kind.MESSAGE, "new", text, {"status": output.status})
+            raise _BrokenOff(f"rsync of {tree.source} failed", status=output.status, **known)
+        raise CommandFailed(f"rsync of {tree.source} failed", status=output.status, **known)
 
     def _probe(self, command: SendProbe) -> None:
         wanted = command.expect == "accepted"
@@ -164,6 +174,10 @@ class LiveExecutor:
 
     def _tell(self, kind: Kind, host: str, text: str, data: dict[str, Any]) -> None:
         self._notify(Event(kind, self._now(), host=host, text=text, data=data))
+
+
+class _BrokenOff(CommandFailed):
+    """A pass ended with its connection, and may go on with another one."""
 
 
 class _ProgressReader:

@@ -14,6 +14,11 @@ STALL = 900
 VANISHED = 24
 """The exit status for files that went away between listing and copying (rsync(1), EXIT VALUES)."""
 
+BROKEN = frozenset({10, 12, 30, 35, 255})
+"""The exit statuses that a broken connection or a host that was started anew gives: the same pass may succeed."""
+
+_SPOOLS = ("/var/mail", "/var/spool/mail")
+
 _ADVICE = {
     2: "the two rsyncs do not understand each other: bring the older one up to date",
     5: "the old host refused: see that its authorized_keys still has the line of this migration",
@@ -43,12 +48,14 @@ def pass_words(
     dry_run: bool = False,
     itemize: bool = False,
     numeric_ids: bool = False,
+    spool: str = "",
 ) -> tuple[str, ...]:
     """Return rsync's options for a pass over a tree, without the way to the old host.
 
     Hard links stay links (Maildir programs make them). What is excluded is kept on the new host as well when
     others are deleted. Owners go by name where both hosts know it, unless `numeric_ids`. With `keep_younger`
     a file that is younger on the new host stays: mail came in there during the pass, which the next guard reports.
+    Locks of mailboxes in `spool`, the old host's, or a usual one stay behind: nobody on the new host would lift them.
     """
     words = ["rsync", "-aH", "--partial", f"--timeout={STALL}"]
     words += ["--numeric-ids"] if numeric_ids else []
@@ -58,6 +65,7 @@ def pass_words(
     words += ["--dry-run"] if dry_run else []
     words += ["--out-format=%i %n%L"] if itemize else ["--stats"]
     words += [] if dry_run else ["--info=progress2"]
+    words += ["--exclude=/*.lock"] if tree.source.rstrip("/") in (*_SPOOLS, spool.rstrip("/")) else []
     words += [f"--exclude={pattern}" for pattern in tree.exclude]
     return tuple(words)
 

@@ -33,7 +33,14 @@ class Stage:
         self.old, self.new = Host("old"), Host("new")
         self.events: list[Event] = []
         hosts = {"old": self.old, "new": self.new}
-        self.executor = LiveExecutor(make_plan(), hosts, notify=self.events.append, now=lambda: NOON)  # type: ignore[arg-type]
+        self.slept: list[float] = []
+        self.executor = LiveExecutor(
+            make_plan(),
+            hosts,  # type: ignore[arg-type]
+            notify=self.events.append,
+            now=lambda: NOON,
+            sleep=self.slept.append,
+        )
 
 
 @pytest.fixture
@@ -87,6 +94,32 @@ def test_vanished_files_fail_the_final_pass_alone_and_only_for_now(stage: Stage)
     with pytest.raises(VerifyFailed) as caught:
         stage.executor.execute(Rsync(0, delete=True))
     assert "something still changes" in (caught.value.advice or "")
+
+
+@pytest.mark.parametrize("status", [10, 12, 30, 35, 255])
+def test_a_pass_whose_connection_broke_is_tried_again_a_little_later(stage: Stage, status: int) -> None:
+    outputs = [Output(status, "", "unexplained error"), Output(0, STATS, "")]
+    stage.new.on("rsync", lambda _host, _text: outputs.pop(0))
+    assert stage.executor.execute(Rsync(0, delete=True))
+    assert stage.events[0].text == (f"/var/spool/mail/: rsync broke off with exit status {status}")
+    assert stage.slept == [5]
+
+
+def test_a_connection_that_breaks_each_time_fails_with_what_to_do(stage: Stage) -> None:
+    stage.new.on("rsync", Output(12, "", "connection unexpectedly closed"))
+    with pytest.raises(CommandFailed, match="rsync of /var/spool/mail/ failed") as caught:
+        stage.executor.execute(Rsync(0))
+    assert "connection unexpectedly closed" in (caught.value.seen or "")
+    assert "the connection between the hosts broke" in (caught.value.advice or "")
+    assert stage.slept == [5, 10]
+
+
+def test_files_that_cannot_be_read_are_not_tried_again(stage: Stage) -> None:
+    stage.new.on("rsync", Output(23, "", 'rsync: failed to open "x": Permission denied (13)'))
+    with pytest.raises(CommandFailed) as caught:
+        stage.executor.execute(Rsync(0))
+    assert "some files could not be copied" in (caught.value.advice or "")
+    assert stage.slept == []
 
 
 def test_a_note_does_nothing_and_a_probe_raises_as_it_likes(stage: Stage) -> None:

@@ -21,6 +21,12 @@ def test_deletions_belong_to_the_pass_that_asks_for_them_and_spare_what_is_exclu
     assert final[-2:] == ("--exclude=*/bak", "--exclude=*/web")
 
 
+@pytest.mark.parametrize("source", ["/var/mail", "/var/spool/mail/", "/srv/spool/"])
+def test_locks_of_a_spool_stay_behind_and_a_home_is_whole(source: str) -> None:
+    assert "--exclude=/*.lock" in pass_words(SyncTree(source, "/x/"), spool="/srv/spool")
+    assert "--exclude=/*.lock" not in pass_words(TREE, spool="/srv/spool")
+
+
 def test_a_rehearsal_names_what_differs_or_counts_it() -> None:
     words = pass_words(TREE, dry_run=True, itemize=True, checksum=True, numeric_ids=True)
     assert {"--dry-run", "--checksum", "--numeric-ids", "--out-format=%i %n%L"} <= set(words)
