@@ -164,7 +164,7 @@ class TestSwitch:
         assert "*'mailer esmtp, host [198.51.100.20]:[ipv6:2001:db8::20]'*" in then
 
     def test_the_way_alone_proves_nothing(self, stage: Stage) -> None:
-        assert "sendmail -bv" not in upload(stage.perform()[0]).then
+        assert f"sendmail -bv {PROBE}" not in upload(stage.perform()[0]).then
 
     def test_the_sessions_of_every_daemon_before_are_remembered(self, stage: Stage) -> None:
         stage.memory[GENERATIONS] = "5"
