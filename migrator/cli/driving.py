@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,6 +14,7 @@ import typer
 
 from migrator.cli.outcome import Call
 from migrator.cli.signals import Shield
+from migrator.cli.streams import silence
 from migrator.errors import Interrupted, Refused, UsageError
 from migrator.event import Event, Kind
 from migrator.journal import Journal, Lock, State, read_state
@@ -210,7 +210,7 @@ def _unbreakable(report: Report) -> Callable[[Event], None]:
                 report.show(event)
             except OSError:
                 broken = True
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                silence(sys.stdout)
 
     return show
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import typer
 
+from migrator.cli.streams import say
 from migrator.errors import Locked, MigrateError, NotReady, PlanError, Refused, UsageError
 from migrator.report.failure import HOSTS, failure_block
 from migrator.report.text import clean, moment
@@ -43,8 +44,8 @@ def outcome(call: Call) -> Iterator[None]:
         if call.debug:
             traceback.print_exc()
         if call.json:
-            typer.echo(json.dumps(_as_json(error, call)))
-        typer.echo(_block(error, call), err=True)
+            say(json.dumps(_as_json(error, call)))
+        say(_block(error, call), err=True)
         raise typer.Exit(error.exit_code) from None
 
 
