@@ -142,7 +142,7 @@ class LiveExecutor:
             "host": "new",
             "expected": "exit status 0",
             "seen": seen,
-            "advice": rsync.advice(output.status),
+            "advice": rsync.advice(output.status, output.stderr),
         }
         if output.status == rsync.VANISHED:
             # Not this pass then; the step's next attempt may find them gone for good.
@@ -209,6 +209,8 @@ def _last_words(output: Output) -> str:
 def _failed(message: str, host: str, output: Output) -> CommandFailed:
     if output.status == BUSY and "another script of this migration" in output.stderr:
         advice = "wait until it has ended (ps on that host shows it), and run the same command again"
+    elif rsync.NO_SPACE in output.stderr:
+        advice = rsync.FULL
     else:
         advice = "see to what it says, and run the same command again: it goes on from there"
     return CommandFailed(

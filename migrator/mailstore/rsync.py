@@ -19,6 +19,14 @@ BROKEN = frozenset({10, 12, 30, 35, 255})
 
 _SPOOLS = ("/var/mail", "/var/spool/mail")
 
+NO_SPACE = "No space left on device"
+"""What a host says of a file system that is out of blocks or of inodes (ENOSPC)."""
+
+FULL = (
+    "a file system of that host is full: see df -h and df -i there, make room, and run the same command again"
+)
+"""What to do about it."""
+
 _ADVICE = {
     2: "the two rsyncs do not understand each other: bring the older one up to date",
     5: "the old host refused: see that its authorized_keys still has the line of this migration",
@@ -132,6 +140,8 @@ def passed(status: int, *, final: bool) -> bool:
     return status == 0 or (status == VANISHED and not final)
 
 
-def advice(status: int) -> str:
-    """Return what to do about an exit status of rsync (rsync(1), EXIT VALUES)."""
+def advice(status: int, said: str = "") -> str:
+    """Return what to do about an exit status of rsync (rsync(1), EXIT VALUES), given what it said."""
+    if NO_SPACE in said:
+        return FULL
     return _ADVICE.get(status, "see what rsync says above, and rsync(1), EXIT VALUES")

@@ -68,6 +68,16 @@ def test_a_host_that_is_busy_is_told_as_such(stage: Stage) -> None:
     assert "wait until it has ended" in (caught.value.advice or "")
 
 
+def test_a_full_disk_is_told_as_such(stage: Stage) -> None:
+    stage.new.on("script", Output(1, "", "cp: error writing '/etc/x': No space left on device\n"))
+    stage.new.on("rsync", Output(23, STATS, "rsync: mkstemp failed: No space left on device (28)\n"))
+    for command in (Shell("new", "script"), Rsync(0)):
+        with pytest.raises(CommandFailed) as caught:
+            stage.executor.execute(command)
+        assert caught.value.host == "new"
+        assert "see df -h and df -i there, make room" in (caught.value.advice or "")
+
+
 def test_files_go_as_one_script_and_a_foreign_edit_stops_them(stage: Stage) -> None:
     upload = Upload("old", (FileEdit("/etc/mail/access", b"a", b"b"),), then="make")
     assert stage.executor.execute(upload)

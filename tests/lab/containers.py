@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -66,12 +66,11 @@ def describe(
     here: Network,
     state: Path,
     environment: Mapping[str, str],
-    tracing: bool,
+    powers: Sequence[str],
 ) -> DockerContainer:
-    """Return the container of one role, not yet started.
+    """Return the container of one role with these capabilities, not yet started.
 
-    Without `tracing` the container lacks SYS_PTRACE: Debian's init script then says that it has restarted
-    Sendmail and has not.
+    Without SYS_PTRACE Debian's init script says that it has restarted Sendmail and has not.
     """
     name = "mail" if role in {"old", "new"} else role
     return DockerContainer(
@@ -83,7 +82,9 @@ def describe(
     ).with_kwargs(
         hostname=f"{name}.example.test",
         init=True,
-        cap_add=["NET_ADMIN", "SYS_PTRACE"] if tracing else ["NET_ADMIN"],
+        cap_add=list(powers),
+        # Its profile forbids what the capability allows.
+        security_opt=["apparmor=unconfined"] if "SYS_ADMIN" in powers else [],
         labels=labels(identity),
         network=here.name,
         networking_config={here.name: EndpointConfig("1.41", ipv4_address=place.address(role))},

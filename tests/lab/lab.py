@@ -35,7 +35,7 @@ class Lab:
 
     `seed` is the number of messages in each mailbox of the old host; `strategy`, `lead`, `user`, `update` and
     `max_closed` go into the plan; `tracing=False` leaves SYS_PTRACE out (the restart that lies);
-    `secondary=True` adds a second name server.
+    `secondary=True` adds a second name server; `mounting=True` lets a test mount file systems inside the hosts.
     """
 
     strategy: str = "hold"
@@ -46,6 +46,7 @@ class Lab:
     seed: int = 10
     tracing: bool = True
     secondary: bool = False
+    mounting: bool = False
     place: Place = field(init=False)
     folder: Path = field(init=False)
     identity: str = field(init=False)
@@ -64,7 +65,7 @@ class Lab:
             environment = {"LAB_SEED": str(self.seed), "LAB_SECONDARY": "yes" if self.secondary else "no"}
             for role in self.roles:
                 self._hosts[role] = containers.describe(
-                    role, self.identity, self.place, network, self.folder, environment, self.tracing
+                    role, self.identity, self.place, network, self.folder, environment, self.powers
                 )
                 stack.callback(self._hosts[role].stop)
             with ThreadPoolExecutor(len(self.roles)) as pool:
@@ -96,6 +97,12 @@ class Lab:
     def roles(self) -> tuple[str, ...]:
         """The hosts of this lab."""
         return ("dns", "old", "new", "secondary") if self.secondary else ("dns", "old", "new")
+
+    @property
+    def powers(self) -> tuple[str, ...]:
+        """The capabilities of this lab's containers beyond Docker's own."""
+        wanted = {"NET_ADMIN": True, "SYS_PTRACE": self.tracing, "SYS_ADMIN": self.mounting}
+        return tuple(name for name, given in wanted.items() if given)
 
     @property
     def plan_path(self) -> Path:
