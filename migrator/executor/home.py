@@ -103,7 +103,9 @@ class Homecoming:
         paths = [entry.path for entry in group]
         if paths:
             self._carry(paths, inside="stage")
-        script = joining.join_script(self._here, paths, home=self._home, name=self._name)
+        script = joining.join_script(
+            self._here, paths, home=self._home, name=self._name, patience=joining.PATIENCE
+        )
         output = self._old.perform(script, timeout=JOIN_TIMEOUT)
         try:
             joined = joining.parse_joined(output.stdout)

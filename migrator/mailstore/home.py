@@ -143,7 +143,7 @@ def mailboxes_script(target: str, paths: Sequence[str]) -> str:
     looks = "".join(f"look {number} {shlex.quote(path)}\n" for number, path in enumerate(paths))
     return (
         f"cd -- {shlex.quote(target)} || exit 1\nlook() {{\n"
-        "    case $(head -c 300 -- \"./$2\" | head -n 1 | tr -d '\\000') in\n"
+        "    case $(head -c 300 -- \"./$2\" 2>/dev/null | tr '\\000' '\\003' | head -n 1) in\n"
         '        "From "*[0-9]:[0-9][0-9]*) echo "$1" ;;\n    esac\n}\n'
         f"{looks}echo end\n"
     )

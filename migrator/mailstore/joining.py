@@ -104,7 +104,7 @@ glued() { # whether mail of others stands behind whole messages of ours, or behi
 }
 prepare() { # number, mailbox, copy: writes what is to be added, and how many messages it has
     if [ -e "$home/$1.add" ]; then return 0; fi
-    if [ -s "$2" ] && [ "$(head -c 5 -- "$2" | tr -d '\000')" != 'From ' ] && grep -q . "$2"; then
+    if [ -s "$2" ] && [ "$(head -c 5 -- "$2" | tr '\000' '\003')" != 'From ' ] && grep -q . "$2"; then
         refuse "is no mailbox on the old host, but one on the new: move it aside there, and run this again"
     fi
     lacking "$2" "$3" "$home" 2>"$home/error" || return 1
