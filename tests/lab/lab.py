@@ -22,6 +22,7 @@ from testcontainers.core.container import DockerContainer
 from tests.lab import containers, keys
 from tests.lab.place import Place
 from tests.lab.planfile import plan_text
+from tests.lab.slots import slot
 
 READY_SECONDS = 90.0
 """How long the hosts may take; on a quiet machine they take three seconds."""
@@ -55,6 +56,7 @@ class Lab:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
+            stack.enter_context(slot())
             containers.sweep()
             self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="migrate-lab-")))
             self.identity = f"lab-{os.getpid()}-{self.folder.name.removeprefix('migrate-lab-')}"
