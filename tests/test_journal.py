@@ -173,7 +173,23 @@ class TestFile:
         journal = write(folder, event(Kind.STEP_STARTED, "survey"))
         write_through = os.write
         monkeypatch.setattr(os, "write", lambda descriptor, line: write_through(descriptor, line[:9]))
-        with pytest.raises(JournalError, match="only 9 of"):
+        with pytest.raises(JournalError, match="only 18 of"):
+            journal.append(event(Kind.STEP_DONE, "survey"))
+        assert journal.path.read_bytes().count(b"\n") == 1
+
+    def test_a_disk_that_takes_a_part_of_a_line_is_said_to_be_full(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        journal = write(folder, event(Kind.STEP_STARTED, "survey"))
+        write_through = os.write
+
+        def filling(descriptor: int, line: bytes) -> int:
+            if not line.startswith(b"{"):
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return write_through(descriptor, line[:9])
+
+        monkeypatch.setattr(os, "write", filling)
+        with pytest.raises(JournalError, match="No space left on device"):
             journal.append(event(Kind.STEP_DONE, "survey"))
         assert journal.path.read_bytes().count(b"\n") == 1
 

@@ -97,6 +97,9 @@ class Journal:
         with unwritable(self.path):
             try:
                 written = os.write(self._descriptor, line)
+                if written < len(line):
+                    # The rest either fits after all, or the system says why it does not.
+                    written += os.write(self._descriptor, line[written:])
                 if written != len(line):
                     raise OSError(f"only {written} of {len(line)} bytes could be written")
                 os.fsync(self._descriptor)
