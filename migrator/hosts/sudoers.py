@@ -11,10 +11,6 @@ _LAST_WORDS = 4000  # characters
 
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
 _ALIAS = re.compile(r"[A-Z][A-Z0-9_]*")
-_REFUSAL = re.compile(
-    r"^sudo: .*|^Sorry, user .*|.* is not in the sudoers file.*|.*\bsudo: (?:command )?not found$",
-    re.MULTILINE,
-)
 
 
 def fragment(user: str, *, migration: str, place: str) -> str:
@@ -34,5 +30,13 @@ Defaults:{user} !requiretty
 
 def refusal(status: int, stderr: str) -> str:
     """Given how a command under sudo ended, return what sudo said where it was sudo that refused, else ""."""
-    found = _REFUSAL.findall(stderr[-_LAST_WORDS:]) if status in (1, 127) else []
-    return found[-1].strip() if found else ""
+    lines = [line.strip() for line in stderr[-_LAST_WORDS:].split("\n")] if status in (1, 127) else []
+    return next((line for line in reversed(lines) if _refuses(line)), "")
+
+
+def _refuses(line: str) -> bool:
+    return (
+        line.startswith(("sudo: ", "Sorry, user "))
+        or " is not in the sudoers file" in line
+        or line.endswith(("sudo: not found", "sudo: command not found"))
+    )

@@ -76,5 +76,5 @@ def _holder(content: bytes) -> str:
     try:
         known = json.loads(content)
         return f"{known['who']} on {known['where']}, process {known['pid']}, since {known['since']}"
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return "its holder is not known yet"

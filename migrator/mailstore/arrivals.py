@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -99,7 +100,7 @@ def parse(text: str) -> Arrivals:
     """Given what the look printed, return it as data."""
     first, _, rest = text.partition("\n")
     paths = tuple(sorted(line.replace("\x01", "\n") for line in rest.split("\n") if line))
-    return Arrivals(int(first) if first.isascii() and first.isdigit() else 0, paths)
+    return Arrivals(int(first) if re.fullmatch("[0-9]{1,15}", first) else 0, paths)
 
 
 # Given a folder, rsync's log and a pattern for what in the folder is no mailbox of a spool. A folder that is a

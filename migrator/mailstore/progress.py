@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass
 
 _PROGRESS = re.compile(
-    r"\s*([\d,.]+)\s+(\d{1,3})%\s+([\d.,]+)(B|kB|MB|GB|TB)/s\s+(\d+:\d\d:\d\d)(?:\s|$)", re.ASCII
+    r"\s*([\d,.]{1,30})\s+(\d{1,3})%\s+([\d.,]{1,30})(B|kB|MB|GB|TB)/s\s+(\d{1,9}:\d\d:\d\d)(?:\s|$)",
+    re.ASCII,
 )
-_STATISTIC = re.compile(r"(?:Number of|Total) ([a-z ]+): ([\d,.]+)", re.ASCII)
+_STATISTIC = re.compile(r"(?:Number of|Total) ([a-z ]{1,40}): ([\d,.]{1,30})", re.ASCII)
 _ITEM = re.compile(
     r"(?:[<>ch.*][fdLDS][cstpoguaxbTn.+?]{9}|\*deleting  ?|[<>ch.][fdLDS]\S{5,12}) +(\S.*)", re.DOTALL
 )

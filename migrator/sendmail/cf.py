@@ -14,7 +14,7 @@ FILE_TYPES = frozenset({"hash", "btree", "dbm", "cdb", "lmdb", "text"})
 """The types of map that are kept in a file."""
 
 _LETTERS = {"Q": "QueueDirectory", "p": "PrivacyOptions", "O": "DaemonPortOptions", "A": "AliasFile"}
-_COMMENT = re.compile(r"(?<![\\$])\s*#.*\Z", re.DOTALL)
+_COMMENT = re.compile(r"(?<![\\$])#.*\Z", re.DOTALL)
 _OPTION = re.compile(r"O\s+([A-Za-z.]+)\s*=\s*(.*)", re.DOTALL)
 _SHORT_OPTION = re.compile(r"O([A-Za-z])(.*)", re.DOTALL)
 _NAMED = re.compile(r"\{([^}]*)\}(.*)|(.)(.*)", re.DOTALL)
@@ -110,7 +110,7 @@ class Configuration:
     def max_message_size(self) -> int:
         """The largest message taken, in bytes; 0 means no limit."""
         value = (self.option("MaxMessageSize") or "").strip()
-        return int(value) if value.isascii() and value.isdigit() else 0
+        return int(value) if re.fullmatch("[0-9]{1,18}", value) else 0
 
     @property
     def privacy(self) -> frozenset[str]:

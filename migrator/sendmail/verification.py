@@ -17,7 +17,7 @@ _ADDRESS = re.compile(r"[A-Za-z0-9_+=&~^*/?{}!%][A-Za-z0-9._+=&~^*/?{}!%-]*(@[A-
 _LINE = re.compile(r"(.*?)\.\.\. (.*)", re.DOTALL)
 _DELIVERABLE = re.compile(r"deliverable: mailer (\S+?), (?:host (.*?), )?user (.*)", re.DOTALL)
 
-_HOST = re.compile(r"\[(?:ipv6:)?([^\]]+)\]|[^\[:,]+", re.IGNORECASE)
+_HOST = re.compile(r"\[(?:ipv6:)?([^\[\]]+)\]|[^\[:,]+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

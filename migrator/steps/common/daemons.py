@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from migrator.errors import CommandFailed
@@ -10,6 +11,7 @@ from migrator.sendmail import processes
 from migrator.sendmail.processes import Activity, Process
 
 _CF = "/etc/mail/sendmail.cf"
+_NUMBER = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def running(host: Reader) -> Running:
     )
     first, _, rest = output.stdout.partition("\n")
     words = first.split()
-    if output.status != 0 or len(words) != 4:
+    if output.status != 0 or len(words) != 4 or not all(map(_NUMBER.fullmatch, words)):
         raise CommandFailed(
             "the Sendmail processes could not be listed",
             status=output.status,

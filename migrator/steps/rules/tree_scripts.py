@@ -13,7 +13,7 @@ _PATIENCE = 300  # seconds for one tree: the size of a large one is an estimate,
 _LIMIT = (
     f'limit() {{ if command -v timeout >/dev/null 2>&1; then timeout {_PATIENCE} "$@"; else "$@"; fi; }}\n'
 )
-_DF = re.compile(r"\s[0-9]+\s+[0-9]+\s+(-?[0-9]+)\s+(?:[0-9]+%|-)\s+(/.*)")
+_DF = re.compile(r"\s[0-9]{1,18}\s+[0-9]{1,18}\s+(-?[0-9]{1,18})\s+(?:[0-9]+%|-)\s+(/.*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,9 @@ def sizes(trees: Iterable[SyncTree]) -> str:
 def parse_sizes(text: str) -> list[int | None]:
     """Given what `sizes` printed, return the sizes in kB, None for what is absent; fewer where du failed."""
     lines = text.splitlines()
-    return [None if line == "absent" else int(line) for line in lines if re.fullmatch(r"absent|[0-9]+", line)]
+    return [
+        None if line == "absent" else int(line) for line in lines if re.fullmatch(r"absent|[0-9]{1,18}", line)
+    ]
 
 
 def rooms(trees: Iterable[SyncTree]) -> str:
@@ -56,7 +58,7 @@ def parse_rooms(text: str) -> list[Room]:
     found: list[Room] = []
     used = 0
     for line in text.splitlines():
-        if size := re.fullmatch(r"size ([0-9]*)", line):
+        if size := re.fullmatch(r"size ([0-9]{0,18})", line):
             used = int(size[1] or 0)
         elif free := _DF.search(line):
             found.append(Room(free[2], max(int(free[1]), 0), used))
