@@ -15,6 +15,7 @@ HOST_RULES: tuple[Callable[[Both], Iterator[Finding]], ...] = (
     identity.runs,
     host.system,
     host.configuration,
+    host.maps,
     host.programs,
     host.firewall,
     host.clock,

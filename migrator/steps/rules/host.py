@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from migrator.hosts.facts import HostFacts
 from migrator.sendmail.cf import DaemonPort
 from migrator.sendmail.cf import parse as parse_cf
-from migrator.steps.rules.finding import Both, Finding, Look
+from migrator.steps.rules.finding import Both, Finding, Look, some
 
 _MC = "/etc/mail/sendmail.mc"
 _NEEDED = {
@@ -21,6 +21,7 @@ _PACKAGES = {
     "redhat": {"makemap": "sendmail", "ssh": "openssh-clients", "ssh-keygen": "openssh"},
 }
 _COMMON = {"flock": "util-linux", "setsid": "util-linux"}
+_OF_FILES = ("hash", "btree", "dbm", "cdb", "text")
 _CLOCK = 60  # seconds
 
 
@@ -54,6 +55,19 @@ def configuration(both: Both) -> Iterator[Finding]:
             )
         else:
             yield look.passed("configuration", "sendmail.mc and sendmail.cf are there")
+
+
+def maps(both: Both) -> Iterator[Finding]:
+    """Fail where a map that the run writes entries into is of a type that is not made of a file on that host."""
+    for look, names in ((both.old, ("access", "mailertable")), (both.new, ("access",))):
+        declared = [found for name in names if (found := parse_cf(look.facts.cf).map(name))]
+        foreign = [f"{one.name} ({one.type})" for one in declared if one.type not in _OF_FILES]
+        if foreign:
+            advice = f"keep the entries of the run in a file: a {' or '.join(_OF_FILES[:2])} map in {_MC}"
+            yield look.failed("maps", f"kept where the run cannot write: {some(foreign)}", advice)
+        else:
+            shown = some([f"{one.name} is of type {one.type}" for one in declared]) or "none is there yet"
+            yield look.passed("maps", shown)
 
 
 def programs(both: Both) -> Iterator[Finding]:

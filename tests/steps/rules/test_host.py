@@ -61,6 +61,27 @@ def test_a_new_host_that_listens_to_itself_alone_fails(options: str, level: str)
     assert new.level == level
 
 
+@pytest.mark.parametrize("kind", ["hash", "btree", "text"])
+def test_maps_made_of_a_file_are_told_by_their_type(kind: str) -> None:
+    world = sound_world()
+    world.facts["old"] = make_facts(cf=f"Kaccess {kind} -T<TMPF> /etc/mail/access\n")
+
+    old, new = host.maps(both(world))
+
+    assert brief([old, new]) == ["pass maps old", "pass maps new"]
+    assert old.text == f"access is of type {kind}"
+
+
+def test_maps_that_the_run_cannot_write_fail_before_anything_is_touched() -> None:
+    world = sound_world()
+    world.facts["old"] = make_facts(cf="Kmailertable ldap -1 -v mailHost -k mailDomain=%0\n")
+
+    old, new = host.maps(both(world))
+
+    assert brief([old, new]) == ["fail maps old", "pass maps new"]
+    assert "mailertable (ldap)" in old.text
+
+
 def test_missing_programs_fail_with_the_packages_that_bring_them() -> None:
     world = sound_world()
     world.facts["old"] = make_facts(programs=PROGRAMS - {"rsync", "flock"})
