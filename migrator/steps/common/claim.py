@@ -12,6 +12,9 @@ from migrator.mailstore import arrivals
 from migrator.steps.base import Context
 from migrator.steps.common.port import prepared, state_folder
 
+OTHER_RUN = "other-run"
+"""The word of --force that takes a host from a run which nobody will go on with."""
+
 _HOSTS: tuple[HostName, ...] = ("old", "new")
 
 
@@ -55,9 +58,10 @@ def _script(context: Context) -> str:
     path = mark(context)
     who = f"its journal is in {context.plan.state_dir} on {socket.gethostname()}"
     text = f"{context.run} {' '.join(who.split())}"
+    given_up = f"rm -f {path}\n" if OTHER_RUN in context.force else ""
     # Written beside and linked into place: the first of two runs that come at once has it, and it is never half.
     return (
-        f"printf '%s\\n' {shlex.quote(text)} >{path}.$$\n"
+        f"{given_up}printf '%s\\n' {shlex.quote(text)} >{path}.$$\n"
         f"ln {path}.$$ {path} 2>/dev/null || :\nrm -f {path}.$$\n"
         f"read -r run rest <{path}\n"
         f'[ "$run" = {shlex.quote(context.run)} ] || {{ echo "another run was quicker: $rest" >&2; exit 1; }}\n'

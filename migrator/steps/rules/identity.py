@@ -10,9 +10,6 @@ from migrator.steps.rules.finding import Both, Finding
 SAME_HOST = "same-host"
 """The word of --force for a machine that was exchanged on purpose."""
 
-OTHER_RUN = "other-run"
-"""The word of --force for a mark of a run that nobody will go on with."""
-
 
 def machines(both: Both) -> Iterator[Finding]:
     """Fail where a host is another machine than the one that this run began with, whatever its key says."""
@@ -36,7 +33,7 @@ def runs(both: Both) -> Iterator[Finding]:
         found = claim.parse(look.reader.read_file(claim.mark(both.context)) or "")
         if found is not None and found.run != both.context.run:
             yield look.failed(
-                OTHER_RUN,
+                claim.OTHER_RUN,
                 f"another migration of the name {both.context.plan.name} is under way: {found.who}",
                 "go on with it from there, or undo it there with `migrate rollback`. Where its journal is lost for "
                 f"good, remove {claim.mark(both.context)} from both hosts",

@@ -25,8 +25,8 @@ def shell(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def scripts(token: str) -> tuple[str, str]:
-    (change, _) = claim.claims(Stage(Survey()).context(run=token))
+def scripts(token: str, *force: str) -> tuple[str, str]:
+    (change, _) = claim.claims(Stage(Survey()).context(run=token, force=frozenset(force)))
     return script(change), undo_script(change)
 
 
@@ -46,6 +46,8 @@ def test_the_second_of_two_runs_fails_and_says_where_the_first_is(place: Path, s
     assert done.returncode == 1
     assert "another run was quicker: its journal is in " in done.stderr
     assert (place / "run").read_text().startswith("theirs ")
+    assert run(shell, scripts("mine", "other-run")[0]).returncode == 0
+    assert (place / "run").read_text().startswith("mine ")
 
 
 def test_undone_nothing_is_left_but_what_passes_noted(place: Path, shell: str) -> None:
