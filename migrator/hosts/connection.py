@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT = 15
 """How long one attempt may take, in seconds."""
 
+ANSWER_TIMEOUT = 20.0
+"""How long a host may think about its greeting, and about a login, in seconds."""
+
+_UNANSWERED = "unanswered"
+"""The attribute of a transport that tells of a login which the host answered neither with yes nor with no."""
+
 _CONSOLE = "what `ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub` shows on the host's own console"
 
 _DEAD_AFTER = 60_000  # milliseconds without an answer
@@ -64,8 +70,8 @@ class Opener:
             forward_agent=False,
             connect_timeout=CONNECT_TIMEOUT,
             connect_kwargs={
-                "banner_timeout": 20,
-                "auth_timeout": 20,
+                "banner_timeout": ANSWER_TIMEOUT,
+                "auth_timeout": ANSWER_TIMEOUT,
                 **({"key_filename": keys} if keys else {}),
             },
         )
@@ -112,8 +118,10 @@ class Opener:
             connection.client.close()
             raise
         except (OSError, EOFError, paramiko.SSHException) as error:
-            met = _met(connection)
+            met, slow = _met(connection), getattr(connection.client.get_transport(), _UNANSWERED, False)
             connection.client.close()
+            if slow:
+                raise _PassingError("no answer to the login") from error
             raise self._judged(connection, error, met=met) from error
         transport: Transport = connection.transport
         _watch(transport)
@@ -248,8 +256,17 @@ def _keyscan(name: str) -> str:
 def _transport_factory(kinds: tuple[str, ...], without: tuple[str, ...]) -> Callable[..., Transport]:
     import paramiko
 
+    class Login(paramiko.Transport):
+        def auth_publickey(self, *arguments: Any) -> list[str]:
+            try:
+                return super().auth_publickey(*arguments)
+            except paramiko.AuthenticationException as error:
+                # What comes out at the end may be the failure of another key, or of a file of another kind.
+                setattr(self, _UNANSWERED, str(error) == "Authentication timeout.")
+                raise
+
     def make(sock: Any, **options: Any) -> Transport:
-        transport = paramiko.Transport(sock, **options)
+        transport = Login(sock, **options)
         security = transport.get_security_options()
         offered = tuple(security.key_types)
         # A host shows the one of its keys that both sides like best, which need not be the known one.

@@ -24,6 +24,9 @@ class Door(paramiko.ServerInterface):
         return "publickey"
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        if self._server.slow_logins:
+            self._server.slow_logins -= 1
+            self._server.awake.wait(10)
         welcome = username == "mover" and key.get_base64() == self._server.user_key.get_base64()
         return paramiko.common.AUTH_SUCCESSFUL if welcome else paramiko.common.AUTH_FAILED
 
@@ -46,6 +49,8 @@ class Server:
         self.bin.mkdir()
         self.commands: list[str] = []
         self.connections = 0
+        self.slow_logins = 0
+        self.awake = threading.Event()
         self._transports: list[paramiko.Transport] = []
         self._runs: list[tuple[threading.Thread, subprocess.Popen[bytes]]] = []
         self.port = 0
@@ -76,6 +81,7 @@ class Server:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        self.awake.set()
         self.hang_up()
         for thread, process in self._runs:
             process.kill()

@@ -184,6 +184,17 @@ def test_a_user_who_is_not_let_in_is_named_and_not_tried_again(plan: HostPlan, s
     assert server.connections == 1
 
 
+def test_a_host_too_busy_to_answer_a_login_is_asked_again(
+    plan: HostPlan, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("migrator.hosts.connection.ANSWER_TIMEOUT", 1.0)
+    server.slow_logins = 1
+    host = SshHost("old", plan, "unit-ssh", sleep=lambda _seconds: server.awake.set())
+    assert host.read("id").status == 0
+    assert server.connections == 2
+    host.close()
+
+
 def test_a_host_that_is_not_there_is_tried_again_and_then_named(plan: HostPlan, server: Server) -> None:
     server.close()
     waits: list[float] = []
