@@ -157,7 +157,7 @@ for number in $pending; do echo "locked $number"; done
 for left in "$home"/*; do
     if [ "$left" != "$home/append" ]; then rm -rf "$left"; fi
 done
-rmdir "$home" "${home%/*}" 2>/dev/null
+rmdir "$home" "${home%/*}" "${home%/*/*}" 2>/dev/null
 echo end
 """
 

@@ -90,7 +90,7 @@ class TestTheMessagesOfBothHosts:
 
     def test_nothing_is_left_behind(self, host: OldHost) -> None:
         host.merge(COPY, COPY + message(3))
-        assert sorted(path.name for path in host.root.rglob("*")) == ["state", "tree", "user01"]
+        assert sorted(path.name for path in host.root.rglob("*")) == ["tree", "user01"]
 
 
 class TestBytes:
