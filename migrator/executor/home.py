@@ -94,9 +94,11 @@ class Homecoming:
             raise HostError("rsync lists what cannot be", host="new", seen=str(error)) from error
         keys = sorted({entry.key for entry in entries if entry.key and entry.missing})
         files = home.candidates(entries)
-        known = self._numbers(self._old, home.keys_script(self._here, keys)) if keys else ()
+        known = self._numbers(self._old, home.keys_script(self._here, keys), len(keys)) if keys else ()
         paths = [entry.path for entry in files]
-        boxes = self._numbers(self._new, home.mailboxes_script(self._there, paths)) if paths else ()
+        boxes = (
+            self._numbers(self._new, home.mailboxes_script(self._there, paths), len(paths)) if paths else ()
+        )
         return home.sort_out(entries, [keys[number] for number in known], [paths[number] for number in boxes])
 
     def _join(self, group: Sequence[Entry], troubles: list[str]) -> int:
@@ -108,7 +110,7 @@ class Homecoming:
         )
         output = self._old.perform(script, timeout=JOIN_TIMEOUT)
         try:
-            joined = joining.parse_joined(output.stdout)
+            joined = joining.parse_joined(output.stdout, len(paths))
         except ValueError as error:
             raise _unclear(output, "old", "mailboxes could not be joined") from error
         if joined.unsettled:
@@ -143,10 +145,10 @@ class Homecoming:
         except (ValueError, KeyError) as error:
             raise _unclear(output, host.name, "mailboxes could not be looked at") from error
 
-    def _numbers(self, host: RelayedHost, script: str) -> tuple[int, ...]:
+    def _numbers(self, host: RelayedHost, script: str, count: int) -> tuple[int, ...]:
         output = host.inspect(script)
         try:
-            return home.parse_numbers(output.stdout)
+            return home.parse_numbers(output.stdout, count)
         except ValueError as error:
             raise _unclear(output, host.name, "mail could not be looked at") from error
 

@@ -163,12 +163,16 @@ def keys_script(source: str, keys: Sequence[str]) -> str:
     )
 
 
-def parse_numbers(text: str) -> tuple[int, ...]:
-    """Given what either script printed, return the numbers. Raises ValueError where its end is missing."""
+def parse_numbers(text: str, count: int) -> tuple[int, ...]:
+    """Given what either script printed, return the numbers, all below `count`.
+
+    Raises ValueError where its end is missing, or where something else stands there.
+    """
     *numbers, end = text.split("\n")[:-1] or [""]
-    if end != "end" or not all(number.isdecimal() for number in numbers):
-        raise ValueError("a list of numbers does not end with `end`")
-    return tuple(map(int, numbers))
+    known = {str(number): number for number in range(count)}
+    if end != "end" or not known.keys() >= set(numbers):
+        raise ValueError("a list of numbers does not end with `end`, or holds something else")
+    return tuple(known[number] for number in numbers)
 
 
 def list_script(home: str, paths: Sequence[str], *, inside: str = "") -> str:

@@ -170,7 +170,7 @@ class Joined:
     """
 
     added: dict[int, int]
-    locked: tuple[int, ...]
+    locked: list[int]
     refused: dict[int, str]
     unsettled: str = ""
 
@@ -193,25 +193,31 @@ def join_script(tree: str, paths: Sequence[str], *, home: str, name: str, patien
     )
 
 
-def parse_joined(text: str) -> Joined:
-    """Given what the script printed, return it as data. Raises ValueError where its end is missing."""
-    added: dict[int, int] = {}
-    locked: list[int] = []
-    refused: dict[int, str] = {}
+def parse_joined(text: str, count: int) -> Joined:
+    """Given what the script printed about `count` mailboxes, return it as data.
+
+    Raises ValueError where its end is missing, or where a mailbox is not told of.
+    """
+    joined = Joined({}, [], {})
+    known = {str(number): number for number in range(count)}
     for line in text.split("\n"):
         word, _, rest = line.partition(" ")
-        number, _, more = rest.partition(" ")
-        if word == "refused" and number == "-":
-            return Joined({}, (), {}, more)
+        place, _, more = rest.partition(" ")
+        number = known.get(place)
+        if word == "refused" and place == "-":
+            return Joined({}, [], {}, more or "no reason is told")
+        if number is None:
+            continue
         if word == "joined":
-            added[int(number)] = int(more)
+            joined.added[number] = int(more)
         elif word == "locked":
-            locked.append(int(number))
+            joined.locked.append(number)
         elif word == "refused":
-            refused[int(number)] = more
-    if not text.endswith("end\n"):
-        raise ValueError("what became of the mailboxes does not end with `end`")
-    return Joined(added, tuple(locked), refused)
+            joined.refused[number] = more
+    told = joined.added.keys() | set(joined.locked) | joined.refused.keys()
+    if not text.endswith("end\n") or len(told) != count:
+        raise ValueError("what became of the mailboxes is not told of all of them")
+    return joined
 
 
 def _box(number: int, path: str) -> str:

@@ -82,7 +82,7 @@ class OldHost:
         """Run the script, after `before`, and return what it says."""
         output = run(shell, inspecting(before + self.script(*paths, patience=patience)), timeout=120)
         assert (output.returncode, output.stderr) == (0, ""), output
-        return parse_joined(output.stdout)
+        return parse_joined(output.stdout, len(paths))
 
     def merge(self, old: bytes | None, new: bytes, *, shell: str = SHELLS[0]) -> tuple[Joined, bytes]:
         """Join one mailbox (None: there is none) with its copy, and return what was said and what it is then."""

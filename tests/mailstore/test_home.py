@@ -106,7 +106,7 @@ class TestKeys:
     def known(self, tree: Path, *keys: str, shell: str = SHELLS[0]) -> list[str]:
         output = run(shell, inspecting(home.keys_script(str(tree), keys)))
         assert (output.returncode, output.stderr) == (0, "")
-        return sorted(keys[number] for number in home.parse_numbers(output.stdout))
+        return sorted(keys[number] for number in home.parse_numbers(output.stdout, len(keys)))
 
     @each_shell
     def test_the_old_host_knows_what_was_read_or_moved(self, tmp_path: Path, shell: str) -> None:
@@ -132,7 +132,7 @@ class TestKeys:
         (tmp_path / "bin/find").chmod(0o755)
         script = f"PATH={tmp_path}/bin:$PATH\n{home.keys_script(str(tmp_path), ['/2'])}"
         with pytest.raises(ValueError, match="does not end"):
-            home.parse_numbers(run(SHELLS[0], inspecting(script)).stdout)
+            home.parse_numbers(run(SHELLS[0], inspecting(script)).stdout, 1)
 
 
 @each_shell
@@ -148,7 +148,13 @@ def test_a_mailbox_begins_with_a_sender_and_a_time(tmp_path: Path, shell: str) -
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
     output = run(shell, inspecting(home.mailboxes_script(str(tmp_path), [*contents, "missing"])))
-    assert (output.stderr, home.parse_numbers(output.stdout)) == ("", (0, 1))
+    assert (output.stderr, home.parse_numbers(output.stdout, 7)) == ("", (0, 1))
+
+
+@pytest.mark.parametrize("text", ["", "0\n", "2\nend\n", "-1\nend\n", "x\nend\n", "9" * 5000 + "\nend\n"])
+def test_numbers_are_whole_and_in_range_or_not_believed(text: str) -> None:
+    with pytest.raises(ValueError, match="numbers"):
+        home.parse_numbers(text, 2)
 
 
 class TestWhatIsDone:
