@@ -147,6 +147,8 @@ class Bench:
     steps: tuple[Step, ...] = STEPS
     confirm: Callable[[], bool] = lambda: True
     wait: bool = False
+    homeward: tuple[Step, ...] = ()
+    force: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self.world.old.files = {path: text.encode() for path, text in FILES.items()}
@@ -163,6 +165,10 @@ class Bench:
         return list(rehearsal.run(until=until)), rehearsal.exit_code
 
     @property
+    def context(self) -> Context:
+        return self.world.context(force=self.force)
+
+    @property
     def state(self) -> State:
         return read_state(self.folder)
 
@@ -173,7 +179,8 @@ class Bench:
                 self.steps,
                 self.executor,
                 journal,
-                self.world.context(),
+                self.context,
+                homeward=self.homeward,
                 confirm=self.confirm,
                 wait=self.wait,
             )

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from migrator.change import Change, Shell, Undo
-from migrator.errors import (
-    CommandFailed,
-    Refused,
-)
-from migrator.steps.base import Context
+from migrator.engine.rollback import EDITED_FILES, undoable
+from migrator.errors import CommandFailed, NotReady, Refused
+from migrator.journal import State
+from migrator.steps.base import Context, Phase
 from tests.engine.bench import (
     FAILED,
     WHOLE_RUN,
@@ -81,3 +81,70 @@ class TestRollback:
         bench.world.old.on("kill -HUP", "")
         bench.rollback()
         assert bench.world.files() == before
+
+
+class Home(Survey):
+    """Bring mail home."""
+
+    name = "home"
+    phase = Phase.HOME
+
+
+class TestWayHome:
+    def test_it_ends_the_rollback_of_a_cutover(self, bench: Bench) -> None:
+        bench.homeward = (Home(),)
+        bench.run()
+        told = kinds(bench.rollback())
+        assert told[-4:-1] == ["step_undone survey", "step_started home", "step_done home"]
+        assert told[-1] == "rollback_done"
+
+    def test_without_a_cutover_there_is_none(self, bench: Bench) -> None:
+        bench.homeward = (Home(),)
+        bench.run(until="survey")
+        assert "step_started home" not in kinds(bench.rollback())
+
+    def test_what_waits_is_kept_and_goes_on(self, bench: Bench) -> None:
+        bench.run()
+        bench.homeward = (Probe(ready=raising(NotReady("the name leads to the new host"))),)
+        with pytest.raises(NotReady):
+            bench.rollback()
+        assert bench.state.rolling_back
+        bench.homeward = (Home(),)
+        assert kinds(bench.rollback()) == [
+            "rollback_started",
+            "step_started home",
+            "step_done home",
+            "rollback_done",
+        ]
+
+
+class TestOrder:
+    def test_the_last_step_goes_first_also_where_a_run_started_over(self, bench: Bench) -> None:
+        bench.run()
+        deeds = [deed.step for deed, _ in undoable(bench.steps, _again(bench.state), bench.context)]
+        assert deeds == ["names", "names", "relay", "relay"]
+
+    def test_a_file_that_was_edited_since_is_refused_before_anything_is_touched(self, bench: Bench) -> None:
+        bench.run()
+        bench.world.old.files["/etc/mail/mailertable"] += b"other.test local:\n"
+        before = bench.world.files()
+        with pytest.raises(Refused, match="edited since") as refused:
+            bench.rollback()
+        assert refused.value.lifted_by == EDITED_FILES
+        assert refused.value.seen == "/etc/mail/mailertable on the old host"
+        assert bench.world.files() == before
+
+    def test_force_puts_it_back_all_the_same(self, bench: Bench) -> None:
+        before = bench.world.files()
+        bench.run()
+        bench.world.old.files["/etc/mail/mailertable"] += b"other.test local:\n"
+        bench.force = frozenset([EDITED_FILES])
+        bench.rollback()
+        assert bench.world.files() == before
+
+
+def _again(state: State) -> State:
+    """Return the state with the change of `relay` once more at its end, as a run that started over leaves it."""
+    relay = next(deed for deed in state.deeds if deed.step == "relay")
+    state.deeds.append(replace(relay, sequence=state.deeds[-1].sequence + 1))
+    return state

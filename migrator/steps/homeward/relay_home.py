@@ -9,10 +9,16 @@ from migrator.change import Change, Undo, Upload
 from migrator.hosts.script import PRELUDE
 from migrator.hosts.upload import upload_script
 from migrator.steps.base import Context, Phase, Step
-from migrator.steps.common.configure import Reload
+from migrator.steps.common.configure import Reload, read
 from migrator.steps.common.exemption import expect_spared, spared
 from migrator.steps.common.opening import opened
-from migrator.steps.common.relaying import expect_live_relay, expect_relay, relayed, sources_of
+from migrator.steps.common.relaying import (
+    expect_live_relay,
+    expect_relay,
+    refuse_own_name,
+    relayed,
+    sources_of,
+)
 
 GENERATIONS = "relay-home.generations"
 """Where the sessions of the new host's daemons before this relay are remembered."""
@@ -44,6 +50,11 @@ class RelayHome(Step):
         for found in relayed(context, "new", GENERATIONS, reload=Reload.BRIDGED):
             number = sum(key.startswith(BACK) for key in context.memory)
             yield _remembering(found, f"{BACK}{number}")
+
+    def before_rollback(self, context: Context) -> None:
+        """Raise Refused where the new host could not relay, before anything is undone."""
+        if opened(context):
+            refuse_own_name(context, "new", read(context, "new"))
 
     def verify(self, context: Context) -> None:
         """Prove the relay as the one of the old host was proved. Raises VerifyFailed."""
