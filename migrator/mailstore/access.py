@@ -108,8 +108,10 @@ def authorized_line(
     """Return the line of authorized_keys that lets a key run the wrapper, from the given addresses, and nothing else.
 
     `restrict` is of OpenSSH 7.2 (sshd(8)); an older or unknown one gets its parts by name. Raises ValueError for
-    what is no public key or no address.
+    what is no public key, no address, or no path that stands on one line.
     """
+    if re.search(r"[\x00-\x1f\x7f-\x9f]", wrapper_path):
+        raise ValueError("the path of the wrapper holds a control character")
     found = _PUBLIC_KEY.match(public_key)
     if found is None and not public_key.startswith("ssh-ed25519 ("):
         raise ValueError("no public key in the form of OpenSSH")

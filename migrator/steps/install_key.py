@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 
 from migrator.change import Change, FileEdit, HostName, Shell, Upload
-from migrator.errors import VerifyFailed
+from migrator.errors import MigrateError, VerifyFailed
 from migrator.mailstore import access
 from migrator.steps.base import Context, Phase, Step
 from migrator.steps.common.door import door as door_of
@@ -102,7 +102,15 @@ def _known_hosts(context: Context, keys: access.KeyPaths) -> Iterator[Change]:
 def _entry(context: Context, public: str) -> Iterator[Change]:
     plan, facts, door = context.plan, context.facts("old"), door_of(context)
     sources = tuple(dict.fromkeys(filter(None, (context.facts("new").source, *plan.new.addresses))))
-    line = access.authorized_line(plan.name, public, sources, door.wrapper, openssh=facts.openssh)
+    try:
+        line = access.authorized_line(plan.name, public, sources, door.wrapper, openssh=facts.openssh)
+    except ValueError as error:
+        raise MigrateError(
+            f"the key of this migration cannot be let in: {error}",
+            host="new",
+            seen=f"{access.KeyPaths.of(plan.name, context.facts('new').home).public}: {public[:200]}",
+            advice="remove that key by `migrate check PLAN --remove-keys --yes`, and run the same command again",
+        ) from error
     wrapper = access.wrapper_script(plan.name, plan.sync, sudo=plan.old.sudo)
     texts = context.old.read_files((door.authorized_keys, door.wrapper))
     present = texts[door.authorized_keys]

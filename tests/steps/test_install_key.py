@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from migrator.change import Upload
-from migrator.errors import VerifyFailed
+from migrator.errors import MigrateError, VerifyFailed
 from migrator.hosts.base import Output
 from migrator.hosts.facts import Account
 from migrator.plan import HostPlan
@@ -112,6 +112,13 @@ class TestChanges:
             "new",
             "old",
         ]
+
+
+def test_what_is_no_public_key_ends_with_what_to_do(stage: Stage) -> None:
+    stage.new.files[f"{KEY}.pub"] = b'command="id" ssh-ed25519 AAAA\n'
+    with pytest.raises(MigrateError, match="no public key") as failed:
+        stage.look()
+    assert "--remove-keys" in (failed.value.advice or "")
 
 
 class TestUnusualPlaces:
