@@ -31,6 +31,10 @@ def message(number: int, *headers: str, body: str = "", end: str = "\n\n") -> by
     return ("\n".join(lines) + end).encode("utf-8", "surrogateescape")
 
 
+COPY = message(1) + message(2)
+"""What the final copy made equal on both hosts."""
+
+
 def identities(content: bytes) -> Counter[bytes]:
     """Return the messages of a mailbox without what says nothing of them."""
     starts = [found.start() for found in re.finditer(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From ", content)]

@@ -1,0 +1,142 @@
+"""A mailbox is joined under its lock, and what a crash cut short is completed by the next try."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from migrator.hosts.script import inspecting
+from migrator.mailstore.joining import Joined
+from tests.hosts.shell import SHELLS
+from tests.mailstore.mailboxes import COPY, OldHost, identities, message
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> OldHost:
+    return OldHost(tmp_path / "host")
+
+
+class TestLocks:
+    def test_a_locked_mailbox_is_left_and_the_others_are_joined(self, host: OldHost) -> None:
+        for name in ("user01", "user02"):
+            host.mailbox(name, COPY)
+            host.arrive(name, COPY + message(3))
+        (host.tree / "user01.lock").write_text("0")
+        assert host.join("user01", "user02") == Joined({1: 1}, [0], {})
+        assert (host.tree / "user01").read_bytes() == COPY
+        assert (host.tree / "user01.lock").read_text() == "0"
+
+    def test_a_lock_that_goes_away_is_waited_for(self, host: OldHost) -> None:
+        lock = host.mailbox("user01.lock", b"0")
+        host.mailbox("user01", COPY)
+        host.arrive("user01", COPY + message(3))
+        release = f"(sleep 1; printf x >>{host.tree}/user01; rm {lock}) &\n"
+        assert host.join("user01", patience=20, before=release).added == {0: 1}
+        assert (host.tree / "user01").read_bytes().startswith(COPY + b"x")
+
+    def test_a_lock_older_than_procmail_bears_is_broken(self, host: OldHost) -> None:
+        lock = host.mailbox("user01.lock", b"0")
+        os.utime(lock, (time.time() - 1100, time.time() - 1100))
+        assert host.merge(COPY, COPY + message(3))[0].added == {0: 1}
+        assert not lock.exists()
+
+    def test_an_empty_lock_of_now_is_respected(self, host: OldHost) -> None:
+        host.mailbox("user01.lock", b"")
+        assert host.merge(COPY, COPY + message(3))[0].locked == [0]
+
+    @pytest.mark.parametrize("how", ["fcntl.lockf", "fcntl.flock"])
+    def test_a_lock_on_the_file_itself_is_respected(self, host: OldHost, how: str) -> None:
+        mailbox = host.mailbox("user01", COPY)
+        holder = (
+            f"import fcntl, sys; f = open(sys.argv[1], 'r+'); {how}(f, fcntl.LOCK_EX)\n"
+            "print(flush=True); sys.stdin.read()"
+        )
+        with subprocess.Popen(
+            ["python3", "-c", holder, str(mailbox)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            said = host.merge(None, COPY + message(3))[0]
+            assert process.stdin is not None
+            process.stdin.close()
+        assert (said.locked, mailbox.read_bytes()) == ([0], COPY)
+        assert not (host.tree / "user01.lock").exists()
+        assert host.merge(None, COPY + message(3))[0].added == {0: 1}
+
+    def test_mail_that_comes_while_a_lock_is_waited_for_stays(self, host: OldHost) -> None:
+        lock = host.mailbox("user01.lock", b"0")
+        mailbox = host.mailbox("user01", COPY)
+        host.arrive("user01", COPY + message(3))
+        late = host.root / "late"
+        late.write_bytes(message(9))
+        deliver = f"(sleep 1; cat {late} >>{mailbox}; rm {lock}) &\n"
+        assert host.join("user01", patience=20, before=deliver).added == {0: 1}
+        assert mailbox.read_bytes() == COPY + message(9) + message(3)
+
+
+class TestCrashes:
+    """The script is killed while it writes: a dd that writes some bytes of the mailbox, and takes its parents along."""
+
+    ADDED = message(3) + message(4)
+
+    def killed(self, host: OldHost, after: int) -> None:
+        folder = host.root / "bin"
+        folder.mkdir()
+        (folder / "dd").write_text(
+            '#!/bin/sh\ncase "$*" in *oflag=append*) ;; *) exec /bin/dd "$@" ;; esac\n'
+            f'target=$1\nhead -c {after} >>"${{target#of=}}"\nkill -s KILL 0\n'
+        )
+        (folder / "dd").chmod(0o755)
+        host.mailbox("user01", COPY)
+        host.arrive("user01", COPY + self.ADDED)
+        script = f"PATH={folder}:$PATH\n{host.script('user01')}"
+        killed = subprocess.run(
+            [SHELLS[0], "-s"], input=inspecting(script).encode(), start_new_session=True, check=False
+        )
+        assert killed.returncode == -9
+        assert (host.tree / "user01").read_bytes() == COPY + self.ADDED[:after]
+        assert (host.tree / "user01.lock").exists()
+
+    @pytest.mark.parametrize("after", [0, 1, 40, len(message(3)), len(message(3)) + 7, len(ADDED)])
+    def test_the_next_try_completes_what_was_cut_short(self, host: OldHost, after: int) -> None:
+        self.killed(host, after)
+        _, now = host.merge(None, COPY + self.ADDED)
+        assert now == COPY + self.ADDED
+        assert sorted(path.name for path in host.tree.iterdir()) == ["user01"]
+        assert not host.home.exists()
+
+    @pytest.mark.parametrize("after", [0, len(message(3)), len(ADDED)])
+    def test_mail_delivered_behind_whole_messages_stays(self, host: OldHost, after: int) -> None:
+        self.killed(host, after)
+        with (host.tree / "user01").open("ab") as mailbox:
+            mailbox.write(message(9))
+        _, now = host.merge(None, COPY + self.ADDED)
+        assert identities(now) == identities(COPY + self.ADDED + message(9))
+        assert now.startswith(COPY + self.ADDED[:after] + message(9))
+
+    def test_mail_delivered_behind_half_a_message_is_told(self, host: OldHost) -> None:
+        self.killed(host, 60)
+        with (host.tree / "user01").open("ab") as mailbox:
+            mailbox.write(message(9))
+        said, now = host.merge(None, COPY + self.ADDED)
+        assert "user01 has half a message before byte" in said.unsettled
+        assert now == COPY + self.ADDED[:60] + message(9)
+
+    def test_a_full_disk_is_told_and_the_mailbox_is_as_before(self, host: OldHost) -> None:
+        folder = host.root / "bin"
+        folder.mkdir()
+        (folder / "dd").write_text(
+            '#!/bin/sh\ncase "$*" in *oflag=append*) ;; *) exec /bin/dd "$@" ;; esac\n'
+            "target=$1\nhead -c 30 >>\"${target#of=}\"\necho 'dd: No space left on device' >&2\nexit 1\n"
+        )
+        (folder / "dd").chmod(0o755)
+        host.mailbox("user01", COPY)
+        host.arrive("user01", COPY + self.ADDED)
+        said = host.join("user01", before=f"PATH={folder}:$PATH\n")
+        assert "No space left" in said.refused[0]
+        assert (host.tree / "user01").read_bytes() == COPY
+        assert host.merge(None, COPY + self.ADDED)[1] == COPY + self.ADDED
