@@ -76,7 +76,7 @@ settle() { # completes an append that a crash cut short
     name=${path##*/}
     folder=${path%/*}
     total=$(size "$home/append/content")
-    if ! enter "$folder" || [ "$(size "./$name")" -lt "$place" ]; then kept; return 0; fi
+    if ! enter "$folder" || [ ! -f "./$name" ] || [ "$(size "./$name")" -lt "$place" ]; then kept; return 0; fi
     tries=@PATIENCE@
     until take "$name"; do
         tries=$((tries - 1))

@@ -109,6 +109,12 @@ class TestCrashes:
         assert sorted(path.name for path in host.tree.iterdir()) == ["user01"]
         assert not host.home.exists()
 
+    def test_a_mailbox_that_was_moved_away_meanwhile_is_made_anew(self, host: OldHost) -> None:
+        self.killed(host, 40)
+        (host.tree / "user01").unlink()
+        _, now = host.merge(None, COPY + self.ADDED)
+        assert now == COPY + self.ADDED
+
     @pytest.mark.parametrize("after", [0, len(message(3)), len(ADDED)])
     def test_mail_delivered_behind_whole_messages_stays(self, host: OldHost, after: int) -> None:
         self.killed(host, after)
