@@ -17,7 +17,7 @@ import typer
 from migrator.cli.streams import say
 from migrator.errors import Locked, MigrateError, NotReady, PlanError, Refused, UsageError
 from migrator.report.failure import HOSTS, failure_block
-from migrator.report.text import clean, moment
+from migrator.report.text import clean, clean_lines, moment
 
 
 @dataclass
@@ -42,7 +42,7 @@ def outcome(call: Call) -> Iterator[None]:
         yield
     except MigrateError as error:
         if call.debug:
-            traceback.print_exc()
+            typer.echo(_trace(error), err=True)
         if call.json:
             say(json.dumps(_as_json(error, call)))
         say(_block(error, call), err=True)
@@ -52,11 +52,16 @@ def outcome(call: Call) -> Iterator[None]:
 def unexpected(error: Exception, *, debug: bool) -> int:
     """Given what nobody foresaw, say so in one sentence on standard error, and return the exit code."""
     if debug:
-        traceback.print_exception(error, file=sys.stderr)
+        print(_trace(error), file=sys.stderr)  # noqa: T201 - the last resort of the program
     else:
         sentence = f"migrate has a fault of its own: {type(error).__name__}: {clean(str(error))}"
         print(f"{sentence} (--debug shows where)", file=sys.stderr)  # noqa: T201 - the last resort of the program
     return 1
+
+
+def _trace(error: Exception) -> str:
+    """Return Python's traceback; what a host said stands in it as well, so it is made harmless."""
+    return "\n".join(clean_lines("".join(traceback.format_exception(error)).rstrip("\n")))
 
 
 def _block(error: MigrateError, call: Call) -> str:

@@ -11,7 +11,7 @@ HOSTS = {"old": "old host", "new": "new host", "operator": "this machine"}
 
 def failure_block(title: str, rows: Sequence[tuple[str, str | None]]) -> str:
     """Given what happened and what is known of it, return it as lines, a row for everything that is known."""
-    known = [(name, clean_lines(text.rstrip("\n"))) for name, text in rows if text]
+    known = [(name, clean_lines(text.rstrip("\n"))) for name, text in rows if text and text.rstrip("\n")]
     width = max((len(name) for name, _ in known), default=0)
     lines = [clean(title)]
     for name, (first, *rest) in known:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 # Control characters of both kinds, and those that turn the direction of writing: text from a host could use them
 # to paint over what the operator reads.
-_HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def clean(text: str) -> str:
