@@ -189,12 +189,12 @@ _ADVICE = {
 
 
 def _unclear(output: Output, host: str, message: str) -> CommandFailed:
-    said = output.stderr.strip()[-800:] or f"exit status {output.status}, and no word"
+    said = output.stderr.strip()[-800:] or "no word"
     return CommandFailed(
         message,
         status=output.status,
         host=host,
-        expected="exit status 0",
-        seen=said,
+        expected="exit status 0, and all of it told",
+        seen=f"exit status {output.status}: {said}" if output.status else said,
         advice="see to what it says, and run the same command again: it goes on from there",
     )

@@ -176,7 +176,7 @@ def test_a_path_out_of_the_tree_is_never_used(stage: Stage) -> None:
 
 def test_looks_that_cannot_be_taken_are_failures(stage: Stage) -> None:
     stage.old.on("want ", Output(1, "", "find: Permission denied"))
-    assert stage.fail().seen == "find: Permission denied"
+    assert stage.fail().seen == "exit status 1: find: Permission denied"
 
 
 def test_homeless_is_what_only_the_new_host_has(stage: Stage) -> None:
