@@ -134,7 +134,10 @@ def _send(message: dns.update.UpdateMessage, server: Server, timeout: float) -> 
         raise _refusal(
             server, "", seen, "see that TCP port 53 of the server can be reached from here"
         ) from error
-    except (dns.exception.DNSException, EOFError, ValueError) as error:
+    except EOFError as error:
+        reason = "the change may have been made: ask the server, and see its log"
+        raise _refusal(server, "", "the connection was closed without a reply", reason) from error
+    except (dns.exception.DNSException, ValueError) as error:
         seen = f"a malformed reply ({type(error).__name__})"
         raise _refusal(server, "", seen, "the change may have been made: ask the server") from error
 

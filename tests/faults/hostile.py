@@ -45,9 +45,12 @@ class HostileServer:
         class OverTcp(socketserver.StreamRequestHandler):
             def handle(self) -> None:
                 size = self.rfile.read(2)
-                if len(size) == 2 and (
-                    reply := outer.reply(self.rfile.read(struct.unpack("!H", size)[0]), tcp=True)
-                ):
+                if len(size) < 2:
+                    return
+                reply = outer.reply(self.rfile.read(struct.unpack("!H", size)[0]), tcp=True)
+                if reply is None:
+                    self.rfile.read()  # until the other side has lost its patience
+                else:
                     self.wfile.write(struct.pack("!H", len(reply)) + reply)
 
         self._tcp = socketserver.ThreadingTCPServer((address, 0), OverTcp)

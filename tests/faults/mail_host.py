@@ -10,7 +10,7 @@ from tests.lab.scene import Scene, scene
 LISTENER = """
 for process in /proc/[0-9]*; do
     if { tr '\\0' ' ' <$process/cmdline; } 2>/dev/null | grep -q '^sendmail: MTA: accepting connections'; then
-        echo "${process#/proc/} $(stat -c %Z $process)"
+        echo "${process#/proc/} $(sed 's/.*) //' $process/stat | cut -d ' ' -f 20)"
     fi
 done
 """

@@ -117,7 +117,7 @@ def test_the_state_is_full(lab: Lab, outcome: Outcome) -> None:
     with disk.small_folder(lab.folder / ".migrate", size):
         untouched = configuration(lab, "old")
         with calm(lab) as stage:
-            while (done := lab.migrate("run", "--yes", "--wait")).returncode != 0:
+            while (done := lab.migrate("run", "--yes", "--wait", seconds=600)).returncode != 0:
                 if size > GROWTH:
                     stage.readers.stop()
                 assert done.returncode == 1, done.stderr

@@ -176,7 +176,7 @@ def test_the_update_fails_behind_closed_ports(brief_firewall_lab: Lab, outcome: 
         copied(lab, stage)
         updated.mood = only_updates(hostile.saying(dns.rcode.REFUSED))
         expect_words(refused(lab, 1), "step move-dns", "REFUSED", updated.place)
-        wait_until_open(lab.place.old, 30.0)
+        wait_until_open(lab.place.old, 60.0)
         expect_mail_at_old(lab, stage, since=time.time(), seconds=90.0)
         outcome.hit("exit 1; the old port opens by itself, and the next run begins the cutover anew")
         updated.mood = hostile.honest

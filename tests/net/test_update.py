@@ -137,13 +137,21 @@ def test_a_server_that_is_not_there_is_an_error(zone: Zone) -> None:
 
 
 @pytest.mark.parametrize(
-    "reply", [b"", b"\x00\x05garba", b"\xa8" * 12], ids=["closed", "garbage", "another id"]
+    ("reply", "seen"),
+    [
+        (b"", "the connection was closed without a reply"),
+        (b"\x00\x05garba", "a malformed reply"),
+        (b"\xa8" * 12, "a malformed reply"),
+    ],
+    ids=["closed", "garbage", "another id"],
 )
 def test_a_reply_that_cannot_be_read_leaves_the_outcome_open(
-    server: DnsServer, reply: bytes, monkeypatch: pytest.MonkeyPatch
+    server: DnsServer, reply: bytes, seen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "reply", lambda wire, tcp: reply)
-    assert "may have been made" in (failure(server).advice or "")
+    failed = failure(server)
+    assert seen in (failed.seen or "")
+    assert "may have been made" in (failed.advice or "")
 
 
 def test_silence_leaves_the_outcome_open(server: DnsServer, monkeypatch: pytest.MonkeyPatch) -> None:
