@@ -169,7 +169,10 @@ class Homecoming:
                 host="old",
                 expected="exit status 0",
                 seen=f"exit status {output.status}: {said}",
-                advice=_ADVICE.get(output.status, rsync.advice(output.status)),
+                advice=_ADVICE.get(
+                    output.status,
+                    f"{rsync.advice(output.status)}; then run the same command again: it goes on from there",
+                ),
             )
 
     @property
