@@ -11,6 +11,7 @@ from tests.lab.lab import Lab
 
 ROOMY = "size=256m,nr_inodes=200000"
 
+FILLER = "filler"
 OVER = """
 set -e
 cp -a {path} /root/kept
@@ -50,9 +51,15 @@ def leave(lab: Lab, role: str, path: str, *, kilobytes: int = 0, inodes: int | N
     lab.shell(role, f"mount -o remount,{room} {path}")
 
 
+def fill_up(lab: Lab, role: str, path: str) -> None:
+    """Leave nothing in a file system of a host that stands on its own, while others go on writing there."""
+    leave(lab, role, path, kilobytes=1024)
+    lab.shell(role, f"dd if=/dev/zero of={path}/{FILLER} bs=4k 2>/dev/null || test -s {path}/{FILLER}")
+
+
 def make_room(lab: Lab, role: str, path: str) -> None:
     """Make a file system of a host large again."""
-    lab.shell(role, f"mount -o remount,{ROOMY} {path}")
+    lab.shell(role, f"rm -f {path}/{FILLER}; mount -o remount,{ROOMY} {path}")
 
 
 @contextmanager

@@ -69,10 +69,9 @@ def test_the_old_host_is_full(mounting_lab: Lab, outcome: Outcome) -> None:
     with calm(lab) as stage:
         succeed(lab, "run", "--until", "presync")
         stage.readers.stop()
-        disk.leave(lab, "old", "/var")
+        disk.fill_up(lab, "old", "/var")
         wait_until_refused(stage, "452")
-        code = lab.migrate("run", "--yes", "--wait").returncode
-        assert code == 1
+        expect_words(refused(lab, 1), "host", "expected", "seen", "to do")
         outcome.hit("senders are told to come again (452); exit 1, and with room again the run goes on")
         disk.make_room(lab, "old", "/var")
         succeed(lab, "run", "--yes", "--wait")
