@@ -70,16 +70,16 @@ def test_the_operators_clock(outcome: Outcome, clock: OperatorClock) -> None:
         expect_moved(lab)
 
 
-@pytest.mark.fault("the clocks of both hosts an hour off, one each way, as their `date` tells the time")
+@pytest.mark.fault("the clocks of both hosts an hour behind, as their `date` tells the time")
 def test_the_hosts_clocks(lab: Lab, outcome: Outcome) -> None:
+    # An hour ahead cannot be shown here: the times of files are the kernel's, which all containers share.
     with scene(lab, rate=RATE) as stage:
         stage.readers.stop()
-        for role, shift in (("old", -HOUR), ("new", HOUR)):
-            text = DATE.replace("SHIFT", str(shift))
+        for role in ("old", "new"):
+            text = DATE.replace("SHIFT", str(-HOUR))
             lab.shell(role, f"cat >/usr/local/bin/date <<'END'\n{text}END\nchmod 755 /usr/local/bin/date")
         told = succeed(lab, "check")
-        assert "behind this machine's" in told
-        assert "ahead of this machine's" in told
+        assert told.count("behind this machine's") == 2
         succeed(lab, "run", "--yes", "--wait")
         outcome.hit("`check` warns of both; the run ends as it should", times=2)
         outcome.settle(stage)

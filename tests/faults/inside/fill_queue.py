@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 QUEUE = Path("/var/spool/mqueue")
+LINKS = 10_000
 CONTROL = """\
 V8
 T{time}
@@ -43,16 +44,23 @@ def main(count: int, dead: str) -> None:
     """Write so many messages for a dead address, tried for the first time just now."""
     now = int(time.time())
     group = QUEUE.stat().st_gid
+    body = QUEUE / "body"
     for number in range(count):
         name = f"6AND{number:06d}0{number % 90000 + 10000}"
-        for kind, text in (
-            ("df", f"body of {number}\n"),
-            ("qf", CONTROL.format(time=now, number=number, dead=dead, name=name)),
-        ):
-            path = QUEUE / f"{kind}{name}"
-            path.write_text(text)
-            path.chmod(0o640)
-            os.chown(path, 0, group)
+        if number % LINKS == 0:
+            body.unlink(missing_ok=True)
+            own(body, "the body of many\n", group)
+        # One body for many: the disk of a test is small, and a body is only read when its message leaves.
+        (QUEUE / f"df{name}").hardlink_to(body)
+        own(QUEUE / f"qf{name}", CONTROL.format(time=now, number=number, dead=dead, name=name), group)
+    body.unlink(missing_ok=True)
+
+
+def own(path: Path, text: str, group: int) -> None:
+    """Write a file as Sendmail leaves it."""
+    path.write_text(text)
+    path.chmod(0o640)
+    os.chown(path, 0, group)
 
 
 if __name__ == "__main__":
