@@ -14,11 +14,11 @@ from migrator.errors import MigrateError
 from migrator.hosts import facts, inspection, known_hosts, sshd, sudoers, tunnel
 from migrator.hosts.base import Output
 from migrator.journal import lock
-from migrator.mailstore import access, arrivals, progress
+from migrator.mailstore import access, arrivals, home, joining, messages, progress
 from migrator.net import firewall, message, tsig
 from migrator.report import text as report_text
 from migrator.sendmail import cf, class_file, maps, mc, processes, queue, testmode, verification
-from migrator.steps.common import daemons
+from migrator.steps.common import claim, daemons
 from migrator.steps.rules import tree_scripts
 from tests.fakes import FakeHost
 
@@ -46,11 +46,20 @@ def listed(output: str) -> object:
     return daemons.running(host)
 
 
+def refusing(read: Callable[[str], object]) -> Callable[[str], object]:
+    """Return a reader whose documented ValueError is the refusal."""
+
+    def reading(text: str) -> object:
+        try:
+            return read(text)
+        except ValueError:
+            return None
+
+    return reading
+
+
 def authorized(text: str) -> object:
-    try:
-        return access.authorized_line("unit", text, ["198.51.100.20"], "/w")
-    except ValueError:  # what it documents
-        return None
+    return access.authorized_line("unit", text, ["198.51.100.20"], "/w")
 
 
 READERS = {
@@ -72,8 +81,13 @@ READERS = {
     "sudo's refusal": Reading(lambda text: sudoers.refusal(1, text)),
     "rsync's question": Reading(tunnel.server_words, "rsync --server --sender -", " . ."),
     "authorized_keys": Reading(lambda text: access.without_entry(text, "unit")),
-    "the public key": Reading(authorized, "ssh-ed25519 "),
+    "the public key": Reading(refusing(authorized), "ssh-ed25519 "),
     "arrivals": Reading(arrivals.parse),
+    "the listing of a way home": Reading(refusing(home.parse_listing)),
+    "numbers of a way home": Reading(refusing(lambda text: home.parse_numbers(text, 3)), "0\n", "\nend\n"),
+    "marks of mailboxes": Reading(refusing(messages.parse_marks), "mailbox 1", "\nend\n"),
+    "joined mailboxes": Reading(refusing(lambda text: joining.parse_joined(text, 3)), "joined 1 "),
+    "the mark of a run": Reading(claim.parse),
     "progress": Reading(progress.parse_progress),
     "statistics": Reading(progress.parse_statistics, "Number of files: 1"),
     "differences": Reading(progress.parse_items, ">f+++++++++ "),

@@ -123,6 +123,7 @@ class TestFile:
         [
             b"\n",
             b"not json\n",
+            b"[" * 100_000 + b"\n",
             b"[]\n",
             b'{"sequence": 2}\n',
             b"\xff\xfe\n",

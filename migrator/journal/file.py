@@ -160,7 +160,7 @@ def _replay(path: Path) -> tuple[State, int, int]:
                 if content["sequence"] != number:
                     raise ValueError(f"it has the number {content['sequence']}: lines are missing or doubled")
                 state.fold(number, _event(content))
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                 raise _damaged(path, number, error) from error
             sequence, size = number, size + len(line)
     return state, sequence, size
