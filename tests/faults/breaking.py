@@ -1,4 +1,4 @@
-"""What the faults of the way to the hosts share: a step that takes its time, and a run that is broken in it."""
+"""What the faults of the way to the hosts share: a run that is broken in a step."""
 
 from __future__ import annotations
 
@@ -8,13 +8,19 @@ from tests.lab.driver import Event, change_of, running, start_of, succeed
 from tests.lab.lab import Lab
 from tests.lab.scene import Scene
 
-SLOW = """[ -e /usr/bin/rsync.real ] || mv /usr/bin/rsync /usr/bin/rsync.real
-printf '#!/bin/sh\\n[ ! -e /run/slow ] || sleep 5\\nexec /usr/bin/rsync.real "$@"\\n' >/usr/bin/rsync
+HANGING = """[ -e /usr/bin/rsync.real ] || mv /usr/bin/rsync /usr/bin/rsync.real
+printf '#!/bin/sh\\nwhile [ -e /run/hanging ]; do sleep 0.2; done\\nexec /usr/bin/rsync.real "$@"\\n' >/usr/bin/rsync
 chmod 755 /usr/bin/rsync
-touch /run/slow"""
-QUICK = "rm -f /run/slow"
-COPYING = ("presync", "final-copy")
-"""Steps that make a pass."""
+touch /run/hanging"""
+"""Lets the old host's disk hang, so that a pass is under way for as long as a fault takes."""
+ANSWERING = "rm -f /run/hanging"
+"""Lets it answer again; a reboot does that as well."""
+COPYING = {
+    ("hold", "presync"): "install-key",
+    ("hold", "final-copy"): "drain",
+    ("firewall", "final-copy"): "move-dns",
+}
+"""The steps that make a pass, and what is done before."""
 LOOKING = ("drain", "flush", "move-dns")
 """Steps that may find nothing to do: the deed is done when they begin to look."""
 RUNS = 3
@@ -27,24 +33,18 @@ def ahead(lab: Lab, stage: Scene) -> None:
     stage.readers.stop()
 
 
-def slow(lab: Lab) -> None:
-    """Let the old host's disk be so slow that a pass takes seconds, until it reboots or `quick`."""
-    lab.shell("old", SLOW)
-
-
-def quick(lab: Lab) -> None:
-    """Let the old host's disk be as quick as before."""
-    lab.shell("old", QUICK)
-
-
 def broken(lab: Lab, step: str, deed: Callable[[], None]) -> list[Event]:
     """Run up to the end of a step, do the deed when it begins to do something, and return what happened.
 
     Raise AssertionError where the run ends in another way than with 0, or with 1 and words that tell what to do.
     """
+    if before := COPYING.get((lab.strategy, step)):
+        succeed(lab, "run", "--yes", "--wait", "--until", before)
+        lab.shell("old", HANGING)
     with running(lab, "--until", step) as run:
         run.wait_for((start_of if step in LOOKING else change_of)(step))
         deed()
+        lab.shell("old", ANSWERING)
         code = run.end()
     assert code in (0, 1), run.seen[-1]
     if code == 1:

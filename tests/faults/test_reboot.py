@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from tests.faults.breaking import COPYING, ahead, broken, ending, finish, quick, slow, started_over
+from tests.faults.breaking import ahead, broken, ending, finish, started_over
 from tests.faults.outcome import Outcome
 from tests.lab.driver import Event
 from tests.lab.lab import Lab
@@ -27,10 +27,7 @@ def migrate_with_reboots(lab: Lab, outcome: Outcome, role: str, *steps: str) -> 
         if "presync" not in steps:
             ahead(lab, stage)
         for step in steps:
-            if step in COPYING:
-                slow(lab)
             seen += broken(lab, step, partial(lab.reboot, role))
-            quick(lab)
             outcome.hit(f"{step}: {ending(seen)}")
         seen += finish(lab)
         lab.reboot(role)
