@@ -93,7 +93,8 @@ def _relayed(
     lock: str = "",
     listed: bool = False,
 ) -> Output:
-    command = shlex.join((*words, "-e", _RELAY, "relay:.", target))
+    # Else rsync gives its remote shell a pipe that does not block (pipe.c, piped_child), and a full one ends `cat`.
+    command = shlex.join((*words, "--blocking-io", "-e", _RELAY, "relay:.", target))
     receiving = receiver.raw(
         f"{lock}RSYNC_PROTECT_ARGS=0; export RSYNC_PROTECT_ARGS; exec 3<&0 4>&1; {command} </dev/null >&2"
     )

@@ -151,6 +151,7 @@ def test_the_old_host_receives_under_its_lock_and_the_new_one_reads() -> None:
     assert output == (0, "done\n", "warning\n")
     assert old.scripts[0].startswith("lock it\n")
     assert old.scripts[0].count("'/b c/'") == 1
+    assert " --blocking-io -e " in old.scripts[0]
     assert new.scripts == [f"cd -- '/it'\"'\"'s/' && exec {LISTED}"]
     assert receiving.closed
     assert sending.closed

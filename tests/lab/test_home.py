@@ -157,3 +157,26 @@ def test_a_mailbox_that_stays_locked_is_named_and_comes_home_later(
         executor.execute(BringHome(0))
         assert found.context.copies.homeless(0) == ()
     assert content(lab, "old", "/var/mail/user01") == message(1) + message(2)
+
+
+SLOW = """\
+#!/bin/sh
+/usr/bin/rsync "$@" &
+running=$!
+for turn in 1 2 3 4 5 6 7 8; do # what writes to the disk does not keep up with the line
+    for one in $(pgrep -x -P $running rsync); do kill -STOP $one; sleep 0.2; kill -CONT $one; done
+    sleep 0.05
+done
+wait $running
+"""
+
+
+def test_an_old_host_that_is_slow_to_write_gets_all_of_it(lab: Lab) -> None:
+    big = f"{HOMES}/user11/Maildir/new/1796000001.M1.new"
+    lab.shell("new", f"head -c 30000000 /dev/urandom >{big}; chown user11:user11 {big}")
+    text = base64.b64encode(SLOW.encode()).decode()
+    lab.shell("old", f"base64 -d <<<{text} >/usr/local/bin/rsync; chmod +x /usr/local/bin/rsync")
+    with tools(lab) as (found, _):
+        found.live().execute(BringHome(2))
+    digests = [lab.shell(host, f"sha256sum {big}") for host in ("old", "new")]
+    assert digests[0] == digests[1]
