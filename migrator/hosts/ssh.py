@@ -107,7 +107,7 @@ class SshHost:
             channel = self._connected().open_session(timeout=20)
             channel.exec_command(self._shell(f"-c {shlex.quote(scripts.PRELUDE + script)}"))
         except (OSError, EOFError, paramiko.SSHException) as error:
-            raise HostError("the connection broke", host=self._name, seen=str(error)) from error
+            raise _broke(self._name, error) from error
         return channel
 
     def endpoint(self) -> tuple[str, int, str]:
@@ -152,7 +152,7 @@ class SshHost:
                 # Nothing has started yet, so a new connection may be tried whatever the command does.
                 self.close()
                 if last:
-                    raise HostError("the connection broke", host=self._name, seen=str(error)) from error
+                    raise _broke(self._name, error) from error
         raise AssertionError("the loop returns or raises")
 
     def _connected(self) -> Transport:
@@ -183,6 +183,16 @@ class SshHost:
         raise CommandFailed(
             f"{path} cannot be read", status=int(status), host=self._name, seen=message or f"status {status}"
         )
+
+
+def _broke(name: str, error: Exception) -> HostError:
+    return HostError(
+        "the connection broke before a command could start",
+        host=name,
+        expected="an ssh connection that takes commands",
+        seen=str(error) or type(error).__name__,
+        advice="when the host answers, run the same command again: it goes on from there",
+    )
 
 
 def _reading(path: str, mark: str) -> str:

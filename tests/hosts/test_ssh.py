@@ -101,6 +101,19 @@ def test_a_connection_that_breaks_in_the_middle_of_a_change_is_an_error(
         host.perform("echo started; sleep 5", timeout=20, on_line=lambda _line: server.hang_up())
 
 
+def test_a_connection_that_takes_no_command_is_told_with_its_cure(
+    host: SshHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hangs_up(*_arguments: object, **_options: object) -> None:
+        raise EOFError
+
+    monkeypatch.setattr("migrator.hosts.ssh.Running", hangs_up)
+    with pytest.raises(HostError, match="connection broke") as caught:
+        host.read("id")
+    assert (caught.value.host, caught.value.seen) == ("old", "EOFError")
+    assert "run the same command again" in (caught.value.advice or "")
+
+
 class TestBounds:
     """A host that prints what nobody asked for, or never ends, is given up with words that help."""
 
