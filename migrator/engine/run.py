@@ -67,9 +67,7 @@ class Engine:
         self._executor = executor
         self._chronicle = Chronicle(record, context.now)
         self._tell = self._chronicle.tell
-        self._context = replace(
-            context, memory=MappingProxyType(record.state.memory), run=record.state.run
-        )
+        self._context = replace(context, memory=MappingProxyType(record.state.memory), run=record.state.run)
         self._confirm = confirm
         self._wait = wait
         self._step_under_way: str | None = None
