@@ -205,6 +205,7 @@ def test_one_of_two_servers_is_stale(twin_lab: Lab, outcome: Outcome) -> None:
 
     with calm(lab) as stage:
         copied(lab, stage)
+        succeed(lab, "run", "--yes", "--wait", "--until", "open-new")
         transfers("-I")
         told = refused(lab, 75, wait=False)
         expect_words(
