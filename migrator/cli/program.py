@@ -84,7 +84,9 @@ def check(
     ] = False,
     remove_keys: Annotated[
         bool,
-        typer.Option("--remove-keys", help="Remove the key that an abandoned run left on the hosts, and nothing else."),
+        typer.Option(
+            "--remove-keys", help="Remove the key that an abandoned run left on the hosts, and nothing else."
+        ),
     ] = False,
     yes: Annotated[
         bool, typer.Option("--yes", help="Remove the key of a migration that was begun and did not end, too.")
