@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 
@@ -14,6 +15,7 @@ from tests.faults.outcome import Outcome
 from tests.lab.driver import running, start_of, succeed
 from tests.lab.lab import Lab
 from tests.lab.scene import Scene
+from tests.lab.test_killed import expect_mail_at_old
 from tests.lab.world import expect_moved
 
 ROOM = ("make room", "df -h and df -i")
@@ -70,20 +72,23 @@ def test_the_old_host_is_full(mounting_lab: Lab, outcome: Outcome) -> None:
         succeed(lab, "run", "--until", "presync")
         stage.readers.stop()
         disk.fill_up(lab, "old", "/var")
-        wait_until_refused(stage, "452")
-        expect_words(refused(lab, 1), "host", "expected", "seen", "to do")
-        outcome.hit("senders are told to come again (452); exit 1, and with room again the run goes on")
+        wait_until_put_off(stage)
+        expect_words(refused(lab, 1), "host", "expected", "seen", "452", "Insufficient disk space", "to do")
+        outcome.hit("senders are told to come again (4xx); exit 1, and with room again the run goes on")
         disk.make_room(lab, "old", "/var")
+        # Sendmail remembers for a while how little room there was.
+        expect_mail_at_old(lab, stage, since=time.time(), seconds=90.0)
         succeed(lab, "run", "--yes", "--wait")
         outcome.settle(stage)
     expect_moved(lab)
 
 
-def wait_until_refused(stage: Scene, code: str, seconds: float = 60.0) -> None:
-    """Wait until a sender was answered with this code. Raise AssertionError where none is in time."""
+def wait_until_put_off(stage: Scene, seconds: float = 60.0) -> None:
+    """Wait until a sender was told to come again (4xx). Raise AssertionError where none is in time."""
     deadline = time.monotonic() + seconds
-    while not any(f" {code} " in f" {message.last_trouble}" for message in stage.traffic.unsettled()):
-        assert time.monotonic() < deadline
+    while not any(re.match("4[0-9][0-9] ", message.last_trouble) for message in stage.traffic.messages):
+        troubles = {message.last_trouble for message in stage.traffic.messages}
+        assert time.monotonic() < deadline, troubles
         time.sleep(0.2)
 
 
