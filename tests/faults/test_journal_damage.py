@@ -86,6 +86,21 @@ def test_a_line_in_the_middle_is_damaged(lab: Lab, outcome: Outcome) -> None:
     expect_moved(lab)
 
 
+@pytest.mark.fault("a damaged journal cut before its bad line, as the program advises")
+@pytest.mark.parametrize(
+    ("last", "cut"), [("final-copy", "close-new"), ("open-to-old", "open-to-old"), ("smoke", "open-new")]
+)
+def test_the_journal_is_cut_before_the_damage(lab: Lab, outcome: Outcome, last: str, cut: str) -> None:
+    with scene(lab, rate=RATE) as stage:
+        killed_in(lab, stage, last)
+        lines = path_of(lab).read_bytes().splitlines(keepends=True)
+        path_of(lab).write_bytes(b"".join(lines[: line_of(lab, "change_planned", cut) - 1]))
+        succeed(lab, "run", "--yes", "--wait")
+        outcome.hit("what was done from there on was done once more")
+        outcome.settle(stage)
+    expect_moved(lab)
+
+
 @pytest.mark.fault("the journal of another plan in the state folder")
 def test_the_journal_is_of_another_plan(lab: Lab, outcome: Outcome) -> None:
     other = lab.folder / "other.toml"
