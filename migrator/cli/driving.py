@@ -92,7 +92,8 @@ def rollback(call: Call, state_root: Path | None, wishes: Wishes) -> int:
     plan = load(call.plan, state_root=state_root)
     state = read_state(plan.state_dir)
     if not state.begun:
-        _tell(call, Kind.MESSAGE, f"{plan.name}: nothing was done by the journal in {plan.state_dir}, so there is nothing to undo")
+        known = f"nothing was done by the journal in {plan.state_dir}, so there is nothing to undo"
+        _tell(call, Kind.MESSAGE, f"{plan.name}: {known}")
         return 0
     if wishes.dry_run:
         return _rehearse(call, plan, wishes, state)

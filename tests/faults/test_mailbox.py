@@ -33,7 +33,9 @@ while [ ! -e $stop ]; do
         printf 'Message-ID: <%s@outside.test>\\nX-Lab-Token: %s\\n\\nbody\\nend of %s\\n\\n' $token $token $token \
             >/run/lab-writer.message
         if [ $user = user05 ]; then
+            lockfile -1 /var/mail/user05.lock # or it would write into what procmail is writing
             { echo 'From w@outside.test Mon Nov 23 12:00:00 2026'; cat /run/lab-writer.message; } >>/var/mail/user05
+            rm -f /var/mail/user05.lock
         else
             install -o user15 -g user15 -m 600 /run/lab-writer.message FOLDER/tmp/$token
             mv FOLDER/tmp/$token FOLDER/new/$token
