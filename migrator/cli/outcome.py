@@ -15,7 +15,7 @@ from typing import Any
 import typer
 
 from migrator.cli.streams import say
-from migrator.errors import Locked, MigrateError, NotReady, PlanError, Refused, UsageError
+from migrator.errors import Interrupted, Locked, MigrateError, NotReady, PlanError, Refused, UsageError
 from migrator.report.failure import HOSTS, failure_block
 from migrator.report.text import clean, clean_lines, moment
 
@@ -40,13 +40,26 @@ def outcome(call: Call) -> Iterator[None]:
     """End the program with the exit code of the MigrateError that the body raises, and say what happened."""
     try:
         yield
-    except MigrateError as error:
+    except Exception as error:
+        # A signal may come inside of anything, and what closes then can fail in ways that nobody can list.
+        known = _interruption(error) or error
+        if not isinstance(known, MigrateError):
+            raise
         if call.debug:
             typer.echo(_trace(error), err=True)
         if call.json:
-            say(json.dumps(_as_json(error, call)))
-        say(_block(error, call), err=True)
-        raise typer.Exit(error.exit_code) from None
+            say(json.dumps(_as_json(known, call)))
+        say(_block(known, call), err=True)
+        raise typer.Exit(known.exit_code) from None
+
+
+def _interruption(error: BaseException) -> Interrupted | None:
+    """Return the stop during which an error was raised, if there was one."""
+    while error.__context__ is not None:
+        error = error.__context__
+        if isinstance(error, Interrupted):
+            return error
+    return None
 
 
 def unexpected(error: Exception, *, debug: bool) -> int:
