@@ -12,7 +12,6 @@ from migrator.steps.common.opening import opened
 from migrator.steps.common.passes import own_mail
 from migrator.steps.common.port import prepared
 
-KNOWN = "bring-home.known"
 _SHOWN = 5
 
 
