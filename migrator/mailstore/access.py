@@ -32,11 +32,21 @@ _PUBLIC_KEY = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class KeyPaths:
-    """Where the new host keeps the pair, and what it knows of the old host's key."""
+    """Where the new host keeps the pair, what it knows of the old host's key, and which ciphers are fast on both."""
 
     private: str
     public: str
     known_hosts: str
+
+    @property
+    def ciphers(self) -> str:
+        """Return the path of the file that names the ciphers; there is none where the usual ones are as good."""
+        return f"{self.private}.ciphers"
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Return every file of the key on the new host."""
+        return (self.private, self.public, self.known_hosts, self.ciphers)
 
     @classmethod
     def of(cls, name: str, home: str) -> KeyPaths:
@@ -71,23 +81,24 @@ class DoorPaths:
         return (self.authorized_keys, *self.others)
 
 
-def ssh_words(keys: KeyPaths, port: int) -> tuple[str, ...]:
-    """Return the ssh command by which the new host reaches the old one: with this key and this host key only."""
-    options = (
-        *("BatchMode=yes", "IdentitiesOnly=yes", "ControlPath=none"),
+def ssh_options(keys: KeyPaths, control: str = "none") -> tuple[str, ...]:
+    """Return ssh's options for the way to the old host: with this key and this host key only (ssh_config(5)).
+
+    `control` is the socket of a connection that is shared; "none": a connection of its own.
+    """
+    return (
+        *("BatchMode=yes", "IdentitiesOnly=yes", f"ControlPath={control}", "ControlMaster=no"),
         # Whatever ssh_config says there: no key by SSHFP, nothing forwarded to a host that is about to be left.
         *("StrictHostKeyChecking=yes", "VerifyHostKeyDNS=no", "ClearAllForwardings=yes", "ForwardAgent=no"),
         *(f"UserKnownHostsFile={keys.known_hosts}", "GlobalKnownHostsFile=/dev/null"),
         *("ConnectTimeout=15", "ServerAliveInterval=15", "ServerAliveCountMax=4"),
     )
-    return (
-        "ssh",
-        "-i",
-        keys.private,
-        *(word for option in options for word in ("-o", option)),
-        "-p",
-        str(port),
-    )
+
+
+def ssh_words(keys: KeyPaths, port: int) -> tuple[str, ...]:
+    """Return the ssh command by which the new host reaches the old one, with a connection of its own."""
+    options = (word for option in ssh_options(keys) for word in ("-o", option))
+    return ("ssh", "-i", keys.private, *options, "-p", str(port))
 
 
 def knock(plan: Plan, home: str, endpoint: tuple[str, int, str]) -> str:
