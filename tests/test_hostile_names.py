@@ -21,6 +21,7 @@ from migrator.hosts.ssh import _reading
 from migrator.hosts.sshd import settings_script
 from migrator.hosts.upload import upload_script
 from migrator.mailstore import access, arrivals, rsync
+from migrator.mailstore.wrapper import wrapper_script
 from migrator.plan import SyncTree, places
 from migrator.steps.rules import tree_scripts
 
@@ -156,7 +157,7 @@ def test_the_wrapper_enters_the_folder_of_that_name(name: str) -> None:
             (folder / name).mkdir()
             program(folder, "rsync", 'pwd >"$HOME/told"; for each; do printf "<%s>" "$each"; done')
             program(folder, "sudo", 'shift; exec "$@"')
-            wrapper = access.wrapper_script("unit", [SyncTree(f"{folder}/{name}/", "/x/")], sudo=sudo)
+            wrapper = wrapper_script("unit", [SyncTree(f"{folder}/{name}/", "/x/")], sudo=sudo)
             asked = "export SSH_ORIGINAL_COMMAND='migrate-tree-0 --server --sender -logDtpr . .'\n"
             done = run(asked + wrapper, folder)
             assert (done.stdout, done.stderr) == (b"<--server><--sender><-logDtpr><.><.>", b"")

@@ -8,22 +8,17 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from migrator.plan import Plan, SyncTree
+from migrator.plan import Plan
 
 HELLO = "migrate-read {name}"
 """What the old host answers to a knock with the key."""
 
 KNOCK = "migrate-hello"
+LOAD = "migrate-load"
 TREE = "migrate-tree-"
-"""What a command over the key begins with: this and the number of a tree in the plan."""
-
-SHORT_OPTIONS = "vlHogDtprzcnAXSWxIiqhuU"
-"""The one-letter options that a reading rsync server may get; none follows links or removes what it sent."""
-
-LONG_OPTIONS = (
-    *("--numeric-ids", "--checksum", "--inplace", "--partial", "--stats", "--delete", "--delete-after"),
-    *("--delete-delay", "--delete-during", "--delete-before", "--log-format=%i", "--log-format=%o", "--no-r"),
-)
+LOOK = "migrate-look-"
+SIZES = "migrate-sizes-"
+"""What a command over the key begins with; the last three are followed by the number of a tree in the plan."""
 
 _PUBLIC_KEY = re.compile(
     r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp\d{3}|sk-\S{1,60}) ([A-Za-z0-9+/]{16,}={0,3})"
@@ -160,54 +155,4 @@ def remove_entry_script(door: DoorPaths, name: str) -> str:
     fi
 done
 rm -f -- {shlex.quote(door.wrapper)}
-"""
-
-
-def wrapper_script(name: str, trees: Sequence[SyncTree], *, sudo: bool) -> str:
-    """Return the sh script that the key is forced to run on the old host.
-
-    It answers a knock, and runs a sending rsync server in the folder of a planned tree, by the tree's number. It
-    takes no path and no option that is not on its list, expands nothing, and refuses everything else.
-    """
-    cases = "".join(
-        f"    {TREE}{index}) tree={shlex.quote(tree.source)} ;;\n" for index, tree in enumerate(trees)
-    )
-    longs = "|".join(shlex.quote(option) for option in LONG_OPTIONS)
-    enter = 'cd -- "$tree" && exec rsync --server --sender "$@" . .'
-    run = f'exec sudo -n sh -c {shlex.quote("tree=$1; shift; " + enter)} sh "$tree" "$@"' if sudo else enter
-    return f"""#!/bin/sh
-# Lets the key of the migration {name} read its trees by rsync, and do nothing else.
-set -f
-LC_ALL=C; export LC_ALL
-refuse() {{ echo 'this key only reads the trees of the migration {name}' >&2; exit 1; }}
-asked=${{SSH_ORIGINAL_COMMAND-}}
-if [ "$asked" = {KNOCK} ]; then echo '{HELLO.format(name=name)}'; exit 0; fi
-case $asked in ''|*[!A-Za-z0-9=.,%_\\ -]*) refuse ;; esac
-set -- $asked
-case $1 in
-{cases}    *) refuse ;;
-esac
-if [ $# -lt 5 ] || [ "$2" != --server ] || [ "$3" != --sender ]; then refuse; fi
-shift 3
-count=$#
-for word in "$@"; do
-    shift
-    count=$((count - 1))
-    case $count,$word in
-        1,.|0,.) continue ;;
-        1,*|0,*) refuse ;;
-    esac
-    case $word in
-        {longs}) ;;
-        --timeout=*) case ${{word#*=}} in ''|*[!0-9]*) refuse ;; esac ;;
-        --*) refuse ;;
-        -*) # letters, then what the client can do: e.LsfxCIvu
-            letters=${{word#-}}
-            case ${{letters%%e.*}} in *[!{SHORT_OPTIONS}]*) refuse ;; esac
-            case $letters in *e.*) case ${{letters#*e.}} in *[!A-Za-z0-9.]*) refuse ;; esac ;; esac ;;
-        *) refuse ;;
-    esac
-    set -- "$@" "$word"
-done
-{run}
 """

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from migrator.change import Change, FileEdit, HostName, Shell, Upload
 from migrator.errors import MigrateError, VerifyFailed
 from migrator.mailstore import access
+from migrator.mailstore.wrapper import wrapper_script
 from migrator.steps.base import Context, Phase, Step
 from migrator.steps.common.door import door as door_of
 
@@ -111,7 +112,7 @@ def _entry(context: Context, public: str) -> Iterator[Change]:
             seen=f"{access.KeyPaths.of(plan.name, context.facts('new').home).public}: {public[:200]}",
             advice="remove that key by `migrate check PLAN --remove-keys --yes`, and run the same command again",
         ) from error
-    wrapper = access.wrapper_script(plan.name, plan.sync, sudo=plan.old.sudo)
+    wrapper = wrapper_script(plan.name, plan.sync, sudo=plan.old.sudo)
     texts = context.old.read_files((door.authorized_keys, door.wrapper))
     present = texts[door.authorized_keys]
     wanted = access.with_entry(present or "", plan.name, line)

@@ -11,7 +11,7 @@ import pytest
 
 import migrator
 from migrator.hosts.sudoers import COMMANDS, fragment, refusal
-from migrator.mailstore.access import wrapper_script
+from migrator.mailstore.wrapper import wrapper_script
 from migrator.plan import SyncTree
 
 

@@ -1,0 +1,121 @@
+"""The script that the run's key is forced to run on the old host: all that the key can do there."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from migrator.mailstore.access import HELLO, KNOCK, LOAD, LOOK, SIZES, TREE
+from migrator.mailstore.restraint import Restraint
+from migrator.plan import SyncTree
+
+SHORT_OPTIONS = "vlHogDtprzcnAXSWxIiqhuURdN"
+"""The one-letter options that a reading rsync server may get; none follows links or removes what it sent."""
+
+LONG_OPTIONS = (
+    *("--numeric-ids", "--checksum", "--inplace", "--partial", "--stats", "--delete", "--delete-after"),
+    *("--delete-delay", "--delete-during", "--delete-before", "--log-format=%i", "--log-format=%o", "--no-r"),
+    # Names from a list stay inside the folder: a leading slash is taken away, and `..` ends there (rsync(1)).
+    *("--files-from=-", "--from0", "--ignore-missing-args", "--delete-missing-args", "--force"),
+    *("--no-implied-dirs", "--ignore-errors", "--open-noatime"),
+)
+
+NUMBERED_OPTIONS = ("--timeout", "--bwlimit", "--max-delete")
+"""Those that are followed by `=` and a number."""
+
+# Sizes of whole folders; what goes away meanwhile is no failure.
+_SIZES = 'cd -- "$tree" && { find . -mindepth 1 -maxdepth 1 -print0 | du -s -b -0 --files0-from=- 2>/dev/null || :; }'
+
+_LOAD = 'read -r load _ </proc/loadavg && echo "$load $(getconf _NPROCESSORS_ONLN)"'
+
+
+def wrapper_script(
+    name: str,
+    trees: Sequence[SyncTree],
+    *,
+    sudo: bool,
+    looks: Sequence[str] = (),
+    restraint: Restraint | None = None,
+) -> str:
+    """Return the sh script that the key is forced to run on the old host.
+
+    It answers a knock, tells the load, and, in the folder of a planned tree, by the tree's number: runs a sending
+    rsync server, tells the sizes of what is there, or runs the tree's text of `looks`, which defines the sh function
+    `look`. It takes no path and no option that is not on its list, expands nothing, and refuses everything else.
+    """
+    gentle = restraint or Restraint()
+    enter = 'cd -- "$tree" && exec rsync --server --sender "$@" . .'
+    run = f"tree=$1; shift\n{gentle.governor_script()}{enter}"
+    start = "exec $gentle" if not sudo else "exec sudo -n sh -c 'exec \"$@\"' sh $gentle"
+    return f"""#!/bin/sh
+# Lets the key of the migration {name} read its trees, and do nothing else.
+set -f
+LC_ALL=C; export LC_ALL
+refuse() {{ echo 'this key only reads the trees of the migration {name}' >&2; exit 1; }}
+asked=${{SSH_ORIGINAL_COMMAND-}}
+case $asked in
+    {KNOCK}) echo '{HELLO.format(name=name)}'; exit 0 ;;
+    {LOAD}) {_LOAD}; exit ;;
+    ''|*[!A-Za-z0-9=.,%_\\ -]*) refuse ;;
+esac
+set -- $asked
+look=
+case $1 in
+{_cases(trees, looks)}    *) refuse ;;
+esac
+{gentle.prefix_script()}case $1 in
+    {LOOK}*)
+        if [ $# -lt 2 ] || [ -z "$look" ]; then refuse; fi
+        shift
+        for word in "$@"; do
+            case $word in *[!A-Za-z0-9-]*) refuse ;; esac
+        done
+        {start} sh -c "$look" sh "$tree" "$@"
+        ;;
+    {SIZES}*)
+        if [ $# -ne 1 ]; then refuse; fi
+        {start} sh -c {shlex.quote("tree=$1; " + _SIZES)} sh "$tree"
+        ;;
+esac
+{_OPTIONS}{start} sh -c {shlex.quote(run)} sh "$tree" "$@"
+"""
+
+
+def _cases(trees: Sequence[SyncTree], looks: Sequence[str]) -> str:
+    cases = ""
+    for index, tree in enumerate(trees):
+        look = ""
+        if index < len(looks):
+            text = f'tree=$1; shift\n{looks[index]}\ncd -- "$tree" && look "$@"'
+            look = f"        look={shlex.quote(text)}\n"
+        cases += (
+            f"    {TREE}{index}|{LOOK}{index}|{SIZES}{index})\n"
+            f"        tree={shlex.quote(tree.source)}\n{look}        ;;\n"
+        )
+    return cases
+
+
+_OPTIONS = f"""if [ $# -lt 5 ] || [ "$2" != --server ] || [ "$3" != --sender ]; then refuse; fi
+shift 3
+count=$#
+for word in "$@"; do
+    shift
+    count=$((count - 1))
+    case $count,$word in
+        1,.|0,.) continue ;;
+        1,*|0,*) refuse ;;
+    esac
+    case $word in
+        {"|".join(map(shlex.quote, LONG_OPTIONS))}) ;;
+        {"|".join(f"{option}=*" for option in NUMBERED_OPTIONS)})
+            case ${{word#*=}} in ''|*[!0-9]*) refuse ;; esac ;;
+        --*) refuse ;;
+        -*) # letters, then what the client can do: e.LsfxCIvu
+            letters=${{word#-}}
+            case ${{letters%%e.*}} in *[!{SHORT_OPTIONS}]*) refuse ;; esac
+            case $letters in *e.*) case ${{letters#*e.}} in *[!A-Za-z0-9.]*) refuse ;; esac ;; esac ;;
+        *) refuse ;;
+    esac
+    set -- "$@" "$word"
+done
+"""
