@@ -13,12 +13,18 @@ FIRST_STEP: Mapping[str, str | Phase] = {
     "new": "survey",
     "dns": "lower-ttl",
     "sync": "install-key",  # the key on the old host opens exactly the trees of the plan
-    "presync": "presync",
+    "sync.passes": "presync",
+    "sync.streams": "presync",
+    "sync.max_delete": "final-copy",
+    "sync.max_load": "final-copy",
+    "sync.bwlimit": "final-copy",
+    "sync.nice": "final-copy",
+    "sync.ionice": "final-copy",
     "cutover": Phase.CUTOVER,
     "smoke": "smoke",
     "webmail": "redirect-webmail",
 }
-"""Which step is the first that a table of the plan concerns; a table that is not here concerns everything."""
+"""Which step is the first that a key, or else its table, concerns; a table that is not here concerns everything."""
 
 
 def differences(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, tuple[str, str]]:
@@ -65,7 +71,8 @@ def _finished_step(state: State, key: str, steps: Sequence[Step]) -> str:
     table = key.partition(".")[0].partition("[")[0]
     if table not in FIRST_STEP:
         return _EVERYTHING
-    return next((name for name in _from(FIRST_STEP[table], steps) if state.finished(name)), "")
+    first = FIRST_STEP.get(key, FIRST_STEP[table])
+    return next((name for name in _from(first, steps) if state.finished(name)), "")
 
 
 def _from(first: str | Phase, steps: Sequence[Step]) -> Iterator[str]:

@@ -3,12 +3,12 @@
 from migrator.plan.endpoint import Endpoint
 from migrator.plan.reading import load
 from migrator.plan.shapes import (
+    CopyPlan,
     CutoverPlan,
     DnsPlan,
     HostPlan,
     LexiconPlan,
     Plan,
-    PresyncPlan,
     Rfc2136Plan,
     SmokePlan,
     SyncTree,
@@ -17,13 +17,13 @@ from migrator.plan.shapes import (
 )
 
 __all__ = [
+    "CopyPlan",
     "CutoverPlan",
     "DnsPlan",
     "Endpoint",
     "HostPlan",
     "LexiconPlan",
     "Plan",
-    "PresyncPlan",
     "Rfc2136Plan",
     "SmokePlan",
     "SyncTree",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _NOT_CONTENT = frozenset({"path", "state_root"})
 _MIGRATION = frozenset({"name", "domains", "mail_host"})
+_TABLES = {"copying": "sync"}
 _KEYS = {"source": "from", "target": "to", "addresses": "address"}
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
 
@@ -28,7 +29,8 @@ def flatten(plan: Plan) -> dict[str, str]:
     for field in fields(plan):
         if field.name not in _NOT_CONTENT:
             table = "migration." if field.name in _MIGRATION else ""
-            flat.update(_flatten(table + field.name, getattr(plan, field.name), plan.path.parent))
+            key = table + _TABLES.get(field.name, field.name)
+            flat.update(_flatten(key, getattr(plan, field.name), plan.path.parent))
     return flat
 
 

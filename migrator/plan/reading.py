@@ -7,9 +7,9 @@ import tomllib
 from pathlib import Path
 
 from migrator.errors import Fault, PlanError
-from migrator.plan import places, sections, values
+from migrator.plan import copying, places, sections, values
 from migrator.plan.lines import Lines
-from migrator.plan.shapes import Plan, PresyncPlan
+from migrator.plan.shapes import Plan
 from migrator.plan.tables import Faults, Table
 
 _NONE: tuple[str, ...] = ()
@@ -67,6 +67,7 @@ def _plan(root: Table, path: Path, faults: Faults, state_root: Path | None) -> P
     domains = migration.required("domains", _domains, _NONE)
     old, new = (sections.host(root.table(name), path.parent, faults) for name in ("old", "new"))
     sections.check_hosts_differ(old, new, faults)
+    trees, how = copying.copies(root, old, new, faults)
     return Plan(
         path=path,
         name=migration.required("name", _NAME, ""),
@@ -74,11 +75,9 @@ def _plan(root: Table, path: Path, faults: Faults, state_root: Path | None) -> P
         mail_host=migration.required("mail_host", places.domain, ""),
         old=old,
         new=new,
-        sync=sections.sync(root.tables("sync"), old, new, faults),
+        sync=trees,
         dns=sections.dns(root.table("dns"), path.parent, faults),
-        presync=PresyncPlan(
-            root.table("presync").value("passes", values.number(1, 20), PresyncPlan().passes)
-        ),
+        copying=how,
         cutover=sections.cutover(root.table("cutover")),
         smoke=sections.smoke(root.table("smoke"), domains, faults),
         webmail=sections.webmail(root.table("webmail"), faults) if root.has("webmail") else None,

@@ -14,7 +14,6 @@ from migrator.plan.shapes import (
     LexiconPlan,
     Rfc2136Plan,
     SmokePlan,
-    SyncTree,
     WebmailPlan,
 )
 from migrator.plan.tables import Faults, Table
@@ -72,34 +71,6 @@ def check_hosts_differ(old: HostPlan, new: HostPlan, faults: Faults) -> None:
             faults.add("new.ssh", "is the old host: there would be nothing to move")
     if shared := set(old.addresses) & set(new.addresses):
         faults.add("new.address", f"{', '.join(sorted(shared))} is an address of the old host as well")
-
-
-def sync(tables: list[Table], old: HostPlan, new: HostPlan, faults: Faults) -> tuple[SyncTree, ...]:
-    """Given all [[sync]] and both hosts, return the trees; where there are none, the mail spool alone."""
-    if not tables:
-        return (SyncTree(f"{old.mail_spool}/", f"{new.mail_spool}/"),)
-    trees: list[SyncTree] = []
-    for table in tables:
-        tree = SyncTree(
-            source=table.required("from", places.host_path, ""),
-            target=table.required("to", places.target, ""),
-            exclude=table.value("exclude", values.list_of(places.pattern), ()),
-        )
-        if tree.source and tree.target:
-            _check_tree(table, tree, trees, faults)
-            trees.append(tree)
-    return tuple(trees)
-
-
-def _check_tree(table: Table, tree: SyncTree, earlier: list[SyncTree], faults: Faults) -> None:
-    if tree.source.endswith("/") != tree.target.endswith("/"):
-        faults.add(
-            table.dotted("to"), "ends with / while `from` does not, or the other way: rsync would nest them"
-        )
-    for other in earlier:
-        if places.overlaps(tree.target, other.target):
-            reason = f"overlaps with {other.target}: each tree would delete what the other one brought"
-            faults.add(table.dotted("to"), reason)
 
 
 def dns(table: Table, folder: Path, faults: Faults) -> DnsPlan:
@@ -173,6 +144,8 @@ def cutover(table: Table) -> CutoverPlan:
         strategy=table.value("strategy", values.choice("hold", "firewall"), defaults.strategy),
         window=table.value("window", values.window, defaults.window),
         max_closed=table.value("max_closed", values.duration("10s", "1h"), defaults.max_closed),
+        budget=table.value("budget", values.duration("1s", "1d"), defaults.budget),
+        overrun=table.value("overrun", values.decimal(1, 100), defaults.overrun),
     )
 
 

@@ -12,6 +12,8 @@ from migrator.plan.flat import digest, flatten
 
 Strategy = Literal["hold", "firewall"]
 Update = Literal["manual", "rfc2136", "lexicon", "command"]
+IoClass = Literal["", "idle", "best-effort"]
+Via = Literal["pull", "push", "operator"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +87,24 @@ class DnsPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class PresyncPlan:
-    """How many passes rsync makes over every tree before the cutover."""
+class CopyPlan:
+    """How the trees are copied, and what the copy may ask of both hosts.
 
-    passes: int = 2
+    `passes` before the cutover; "auto": until the prediction of the last one fits the budget. `max_delete` is the
+    share of a tree (0 to 1) that one pass may delete; above the load average `max_load` of the old host the copy
+    pauses (0: never); `bwlimit` is in bytes a second (0: none); `nice` and `ionice` are for the old host's reading
+    programs; `via` says how the new host comes to a connection to the old one; `streams` copy at once in the first
+    pass.
+    """
+
+    passes: int | Literal["auto"] = "auto"
+    max_delete: float = 0.5
+    max_load: float = 0.0
+    bwlimit: int = 0
+    nice: int = 0
+    ionice: IoClass = ""
+    via: Via = "pull"
+    streams: int | Literal["auto"] = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +126,17 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class CutoverPlan:
-    """How and when mail moves, and how long port 25 may be closed at most."""
+    """How and when mail moves, and how long it may take.
+
+    Port 25 is closed for at most `max_closed`. The mailboxes are to be closed no longer than `budget`; a cutover that
+    takes `budget` times `overrun` goes back by itself.
+    """
 
     strategy: Strategy = "hold"
     window: Window | None = None
     max_closed: timedelta = timedelta(minutes=2)
+    budget: timedelta = timedelta(seconds=60)
+    overrun: float = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +170,7 @@ class Plan:
     new: HostPlan
     sync: tuple[SyncTree, ...]
     dns: DnsPlan = field(default_factory=DnsPlan)
-    presync: PresyncPlan = field(default_factory=PresyncPlan)
+    copying: CopyPlan = field(default_factory=CopyPlan)
     cutover: CutoverPlan = field(default_factory=CutoverPlan)
     smoke: SmokePlan = field(default_factory=SmokePlan)
     webmail: WebmailPlan | None = None

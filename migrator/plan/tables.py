@@ -56,6 +56,10 @@ class Table:
         self._known.append(key)
         return key in self._values
 
+    def is_table(self, key: str) -> bool:
+        """Return whether the plan holds a table under a key. It does not count as asked for."""
+        return isinstance(self._values.get(key), dict)
+
     def value(self, key: str, parse: Callable[[object], T], default: T) -> T:
         """Return what `parse` makes of a key; the default where it is absent, or faulty and now a fault."""
         self._known.append(key)

@@ -58,15 +58,22 @@ address = ""
 #[dns.lexicon]
 #provider = "example"
 
-[presync]
-#passes = 2                           # how often everything is copied before the cutover
+[sync]
+#passes = "auto"                      # how often it is copied before the cutover; "auto": until the last is short
+#max_delete = 0.5                     # a pass that would delete more than this share of a tree is refused
+#max_load = 0                         # pauses the copy while the old host's load average is higher; 0: never
+#bwlimit = ""                         # "10M": bytes a second at most
+#nice = 0                             # 0 to 19, for what reads on the old host
+#ionice = ""                          # "idle" | "best-effort", for the same
+#via = "pull"                         # "push" | "operator": where the new host cannot reach the old one's ssh
+#streams = "auto"                     # how many copy at once in the first pass; 1 to 16
 
 # What is copied, in this order; default: the mail spool of the old host alone. With a / at both ends, what
 # is in one folder comes into the other.
-#[[sync]]
+#[[sync.tree]]
 #from = "/var/spool/mail/"
 #to = "/var/spool/mail/"
-#[[sync]]
+#[[sync.tree]]
 #from = "/var/www/web1/user/"
 #to = "/var/www/web1/user/"
 #exclude = ["*/bak", "*/web"]         # stays behind, and is never deleted
@@ -75,6 +82,8 @@ address = ""
 #strategy = "hold"                    # "hold": no sender is refused; "firewall": port 25 is closed a while
 #window = ""                          # "2026-11-29T02:00+01:00/04:00": outside it, run waits at the cutover
 #max_closed = "2m"                    # the old port 25 opens by itself after it, whatever happens here
+#budget = "60s"                       # a cutover that would close the mailboxes longer is refused
+#overrun = 3                          # one that takes budget times this goes back by itself
 
 [smoke]
 #recipient = ""                       # who gets the test messages; default: the first mailbox found

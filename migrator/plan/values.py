@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from migrator.plan.endpoint import parse_endpoint
 from migrator.plan.shapes import Window
@@ -14,6 +14,8 @@ from migrator.plan.shapes import Window
 T = TypeVar("T")
 _DURATION = re.compile(r"([0-9]{1,6})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_RATE = re.compile(r"([0-9]{1,13})([KMG]?)")
+_POWERS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 _WINDOW = re.compile(r"(\S+)/([0-9]{1,3}):([0-5][0-9])")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?\[\]@!&()*+,=%-]+")
@@ -63,6 +65,47 @@ def number(least: int, most: int) -> Callable[[object], int]:
         return value
 
     return parse
+
+
+def decimal(least: float, most: float) -> Callable[[object], float]:
+    """Given both bounds, return a parser of numbers within them, with or without decimals."""
+
+    def parse(value: object) -> float:
+        if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value <= most:
+            raise ValueError(f"has to be a number from {least:g} to {most:g}")
+        return float(value)
+
+    return parse
+
+
+def auto_or(parse: Callable[[object], T]) -> Callable[[object], T | Literal["auto"]]:
+    """Given a parser, return one that takes "auto" as well."""
+
+    def parse_either(value: object) -> T | Literal["auto"]:
+        if value == "auto":
+            return "auto"
+        try:
+            return parse(value)
+        except ValueError as error:
+            raise ValueError(f'{error}, or "auto"') from None
+
+    return parse_either
+
+
+def rate(value: object) -> int:
+    """Given "10M" or the like, return bytes a second, K, M and G being powers of 1024 as in rsync's --bwlimit.
+
+    "" is 0, no limit.
+    """
+    if value == "":
+        return 0
+    found = _RATE.fullmatch(value) if isinstance(value, str) else None
+    if not found:
+        raise ValueError('has to be bytes a second in quotes: a number and K, M or G, such as "10M"')
+    bytes_a_second = int(found[1]) * _POWERS[found[2]]
+    if not _POWERS["K"] <= bytes_a_second <= 1024 * _POWERS["G"]:
+        raise ValueError(f"{shown(value)} is not from 1K to 1024G bytes a second")
+    return bytes_a_second
 
 
 def choice(*choices: T) -> Callable[[object], T]:

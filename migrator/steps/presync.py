@@ -9,6 +9,8 @@ from migrator.errors import VerifyFailed
 from migrator.steps.base import Context, Phase, Step
 from migrator.steps.common.passes import guard, one_pass
 
+_ENOUGH = 2  # passes, where the plan leaves their number open
+
 
 class Presync(Step):
     """Copy every tree from the old host to the new one, as often as the plan says, while both go on serving."""
@@ -23,7 +25,8 @@ class Presync(Step):
 
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield the passes that were not made yet. They delete nothing."""
-        for number in range(1, context.plan.presync.passes + 1):
+        passes = context.plan.copying.passes
+        for number in range(1, (_ENOUGH if passes == "auto" else passes) + 1):
             if _key(number) not in context.memory:
                 yield from one_pass(context, _key(number), f"pass {number}")
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from migrator.engine.plan_change import FIRST_STEP
+from migrator.engine.plan_change import FIRST_STEP, check
 from migrator.errors import (
     UsageError,
 )
-from migrator.plan import DnsPlan, SmokePlan, WebmailPlan
+from migrator.journal.state import State, StepRecord
+from migrator.plan import CopyPlan, CutoverPlan, DnsPlan, SmokePlan, WebmailPlan
 from migrator.steps import ordered
 from migrator.steps.base import Phase
 from tests.engine.bench import (
@@ -60,10 +61,41 @@ class TestPlanChange:
         assert bench.state.complete
 
 
+@pytest.mark.parametrize(
+    ("finished", "changes", "concerned"),
+    [
+        ("catch-up", {"copying": CopyPlan(bwlimit=1_048_576, nice=10, max_load=4)}, None),
+        ("final-copy", {"copying": CopyPlan(max_delete=0.9)}, "sync.max_delete concerns final-copy"),
+        ("install-key", {"copying": CopyPlan(passes=3, streams=2)}, None),
+        ("presync", {"copying": CopyPlan(passes=3)}, "sync.passes concerns presync"),
+        ("install-key", {"copying": CopyPlan(via="push")}, "sync.via concerns install-key"),
+        ("presync", {"cutover": CutoverPlan(budget=timedelta(minutes=5), overrun=2)}, None),
+        ("relay", {"cutover": CutoverPlan(budget=timedelta(minutes=5))}, "cutover.budget concerns"),
+    ],
+)
+def test_each_setting_may_change_until_the_steps_it_concerns_are_done(
+    finished: str, changes: dict[str, Any], concerned: str | None
+) -> None:
+    steps = ordered("hold")
+    names = [step.name for step in steps]
+    done = names[: names.index(finished) + 1]
+    records = {name: StepRecord(name, "done") for name in done}
+    state = State(plan=make_plan().flatten(), steps=records)
+    changed = make_plan(**changes).flatten()
+    if concerned is None:
+        check(state, changed, steps, accept=True)
+        return
+    with pytest.raises(UsageError) as caught:
+        check(state, changed, steps, accept=True)
+    assert concerned in (caught.value.advice or "")
+
+
 @pytest.mark.parametrize("strategy", ["hold", "firewall"])
 def test_every_table_of_a_plan_concerns_a_step_that_exists(strategy: str) -> None:
     known = {step.name for step in ordered(strategy)} | set(Phase)
     assert known.issuperset(FIRST_STEP.values())
     webmail = WebmailPlan("http://webmail.example.test/", "https://webmail2.example.test/")
-    tables = {key.partition(".")[0].partition("[")[0] for key in make_plan(webmail=webmail).flatten()}
-    assert tables == {"migration", *FIRST_STEP}
+    keys = set(make_plan(webmail=webmail).flatten())
+    tables = {key.partition(".")[0].partition("[")[0] for key in keys}
+    assert tables == {"migration", *(key for key in FIRST_STEP if "." not in key)}
+    assert keys.issuperset(key for key in FIRST_STEP if "." in key)

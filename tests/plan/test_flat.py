@@ -21,8 +21,8 @@ CONTRACT = frozenset(
         "sync[0]": "from to exclude",
         "dns": "ttl lead nameservers resolvers update restore_ttl command",
         "dns.rfc2136": "server port key_name key_algorithm key_file key_env",
-        "presync": "passes",
-        "cutover": "strategy window max_closed",
+        "sync": "passes max_delete max_load bwlimit nice ionice via streams",
+        "cutover": "strategy window max_closed budget overrun",
         "smoke": "recipient sender",
         "webmail": "old_url new_url",
     }.items()
@@ -40,7 +40,7 @@ def test_every_key_of_the_contract_is_in_the_flattened_plan() -> None:
 
 def test_a_default_that_is_written_out_changes_nothing(tmp_path: Path) -> None:
     plain = read(tmp_path)
-    written = read(tmp_path, add='[dns]\nttl = "900s"\nupdate = "manual"\n[presync]\npasses = 2\n')
+    written = read(tmp_path, add='[dns]\nttl = "900s"\nupdate = "manual"\n[presync]\npasses = "auto"\n')
     assert plain.fingerprint() == written.fingerprint()
 
 

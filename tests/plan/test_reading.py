@@ -34,9 +34,12 @@ def test_ten_lines_are_a_plan_and_the_rest_are_the_defaults_of_the_contract(tmp_
     assert plan.dns.restore_ttl == timedelta(hours=1)
     assert (plan.dns.update, plan.dns.nameservers, plan.dns.resolvers) == ("manual", (), ())
     assert plan.sync == (SyncTree("/var/spool/mail/", "/var/spool/mail/"),)
-    assert plan.presync.passes == 2
+    assert (plan.copying.passes, plan.copying.streams, plan.copying.via) == ("auto", "auto", "pull")
+    assert (plan.copying.max_delete, plan.copying.max_load, plan.copying.bwlimit) == (0.5, 0.0, 0)
+    assert (plan.copying.nice, plan.copying.ionice) == (0, "")
     assert (plan.cutover.strategy, plan.cutover.window) == ("hold", None)
     assert plan.cutover.max_closed == timedelta(minutes=2)
+    assert (plan.cutover.budget, plan.cutover.overrun) == (timedelta(seconds=60), 3.0)
     assert (plan.smoke.recipient, plan.smoke.sender) == ("", "postmaster@example.test")
     assert plan.webmail is None
 
@@ -88,7 +91,7 @@ def test_an_unknown_key_is_told_with_the_nearest_known_one(tmp_path: Path) -> No
     assert "nearest: ttl" in fault(tmp_path, add='[dns]\ntt = "15m"\n').reason
     assert "nearest: rfc2136" in fault(tmp_path, add="[dns.rfc213]\n").reason
     assert "nearest: webmail" in fault(tmp_path, add="[webmial]\n").reason
-    assert "known here: passes" in fault(tmp_path, add="[presync]\nzzz = 1\n").reason
+    assert "known here: bwlimit" in fault(tmp_path, add="[presync]\nzzz = 1\n").reason
 
 
 @pytest.mark.parametrize("name", ["secret", "password", "key", "api_token"])

@@ -226,10 +226,39 @@ def test_a_home_folder_that_nobody_has_is_a_reason() -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "bytes_a_second"),
+    [("", 0), ("1K", 1024), ("10M", 10 * 1024**2), ("2G", 2 * 1024**3), ("500000", 500_000)],
+)
+def test_a_rate_counts_as_rsync_does(value: str, bytes_a_second: int) -> None:
+    assert values.rate(value) == bytes_a_second
+
+
+@pytest.mark.parametrize("value", ["10 M", "10m", "-1M", "1.5M", "0", "1023", "1025G", "10MB", 10, None])
+def test_a_rate_that_rsync_would_read_otherwise_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        values.rate(value)
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, float("nan"), float("inf"), "0.5", True, None])
+def test_a_share_is_a_number_from_0_to_1(value: object) -> None:
+    assert values.decimal(0, 1)(1) == 1.0
+    with pytest.raises(ValueError, match="a number from 0 to 1"):
+        values.decimal(0, 1)(value)
+
+
+def test_what_may_be_left_open_says_so() -> None:
+    passes = values.auto_or(values.number(1, 20))
+    assert (passes("auto"), passes(3)) == ("auto", 3)
+    with pytest.raises(ValueError, match='from 1 to 20, or "auto"'):
+        passes("all")
+
+
+@pytest.mark.parametrize(
     "parse",
     [
         *(places.domain, places.addresses, places.mailbox, places.server, places.host_path, places.target),
         *(places.pattern, values.url, values.window, values.ssh_destination, values.duration("0s", "1d")),
+        *(values.rate, values.decimal(0, 1), values.auto_or(values.number(1, 20))),
         values.operator_file(Path("/plans")),
     ],
 )

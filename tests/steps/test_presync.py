@@ -6,7 +6,7 @@ import pytest
 
 from migrator.errors import VerifyFailed
 from migrator.hosts.base import Output
-from migrator.plan import HostPlan, PresyncPlan, SyncTree
+from migrator.plan import CopyPlan, HostPlan, SyncTree
 from migrator.steps.common.passes import guard
 from migrator.steps.presync import Presync
 from tests.fakes import FakeHost
@@ -20,7 +20,7 @@ def stage() -> Stage:
 
 @pytest.mark.parametrize("number", [1, 3])
 def test_every_tree_is_copied_as_often_as_the_plan_says(stage: Stage, number: int) -> None:
-    stage.plan(presync=PresyncPlan(passes=number))
+    stage.plan(copying=CopyPlan(passes=number))
     stage.perform()
     assert stage.passes == [(0, False, False), (1, False, False)] * number
     assert list(stage.memory) == [f"presync.{one}" for one in range(1, number + 1)]
