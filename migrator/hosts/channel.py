@@ -79,6 +79,10 @@ class Running:
             raise _too_much(host)
         return Output(status, _text(stdout), _text(self._stderr))
 
+    def end(self) -> None:
+        """End the command's input, and with it the signs of life: the command may come to its own end."""
+        self._over.set()
+
     def _pieces(self, deadline: float, host: str) -> Iterator[bytes]:
         while True:
             if time.monotonic() > deadline:

@@ -38,7 +38,7 @@ class HostFacts:
     is the user that ssh logs in as and `home` that user's folder, whatever sudo makes of it. `openssh` is
     (major, minor), (0, 0) where unknown. `machine` tells this machine from a copy of it: a digest of its machine-id,
     or of when its root file system was made; "" where neither is known. `paths` holds the real paths of
-    "sendmail" and "spool".
+    "sendmail" and "spool". `aes` says whether the processors have instructions for it.
     """
 
     family: Family
@@ -61,6 +61,8 @@ class HostFacts:
     machine: str = ""
     ipv6: bool = True
     selinux: bool = False
+    processors: int = 1
+    aes: bool = False
     mounts: tuple[str, ...] = field(default=(), repr=False)
 
 
@@ -118,6 +120,8 @@ def parse(text: str) -> HostFacts:
         machine=_machine(sections["machine"].strip()),
         ipv6=sections["ipv6"].strip() == "yes",
         selinux=sections["selinux"].strip() == "yes",
+        processors=_processors(sections["processors"]),
+        aes=sections["aes"].strip() == "yes",
         mounts=tuple(sections["mounts"].splitlines()),
     )
 
@@ -207,6 +211,11 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _processors(text: str) -> int:
+    found = re.fullmatch(r"\s*([1-9]\d{0,4})\s*", text, re.ASCII)
+    return int(found[1]) if found else 1
 
 
 def _openssh(text: str) -> tuple[int, int]:

@@ -66,6 +66,8 @@ section machine
 if [ -s /etc/machine-id ]; then head -n 1 /etc/machine-id; else stat -c 'root made %W' / 2>/dev/null; fi
 section login; printf '%s\n' "${{SUDO_USER:-$(id -un)}}"
 section openssh; ssh -V 2>&1
+section processors; getconf _NPROCESSORS_ONLN 2>/dev/null || grep -c ^processor /proc/cpuinfo
+section aes; grep -Eiq '^(flags|features)[[:space:]]*:.* aes( |$)' /proc/cpuinfo && echo yes
 section ipv6; if [ -s /proc/net/if_inet6 ]; then echo yes; fi
 section selinux; if [ -e /sys/fs/selinux/enforce ]; then echo yes; fi
 section mounts; cat /proc/mounts 2>/dev/null

@@ -110,6 +110,17 @@ class SshHost:
             raise _broke(self._name, error) from error
         return channel
 
+    def hold(self, script: str) -> Running:
+        """Start a script that lives by the signs of life on its standard input; it holds no lock, and changes nothing.
+
+        Raises HostError where the host cannot be reached.
+        """
+        return self._start("{\n" + scripts.PRELUDE + script + "\nexit\n}\n", beat=True)
+
+    def transport(self) -> Transport:
+        """Return the open connection itself. Raises HostError where the host cannot be reached."""
+        return self._connected()
+
     def endpoint(self) -> tuple[str, int, str]:
         """Return host, port and user as ssh_config makes them of the plan; nothing is contacted."""
         connection = self._opener.prepare()

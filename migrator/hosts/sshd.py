@@ -1,10 +1,23 @@
-"""Where a host's sshd looks for the keys of a user: what its configuration comes to, not what one file says."""
+"""What a host's sshd does: where it looks for the keys of a user, and which of its addresses it was reached at."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import shlex
 from collections.abc import Mapping
+from dataclasses import dataclass
+
+CONNECTION_SCRIPT = r"""pid=$$
+for each in 1 2 3 4 5; do
+    found=$(tr '\000' '\n' 2>/dev/null <"/proc/$pid/environ" | sed -n 's/^SSH_CONNECTION=//p')
+    if [ -n "$found" ]; then echo "$found"; exit 0; fi
+    pid=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$pid/status" 2>/dev/null)
+    [ -n "$pid" ] || exit 0
+done
+exit 0
+"""
+"""The inspecting script that prints SSH_CONNECTION (ssh(1)), which sudo keeps for itself."""
 
 _TOKEN = re.compile(r"%(.)", re.DOTALL)
 
@@ -42,3 +55,24 @@ def _expanded(path: str, known: Mapping[str, str]) -> str:
 
 def _absolute(path: str, home: str) -> str:
     return path if path.startswith("/") else f"{home.rstrip('/')}/{path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Both ends of the operator's connection as the host sees them: where from, and its sshd's address and port."""
+
+    client: str
+    server: str
+    port: int
+
+
+def parse_connection(text: str) -> Ends | None:
+    """Given what CONNECTION_SCRIPT printed, return both ends; None where it does not say."""
+    words = text.split()
+    if len(words) != 4 or not re.fullmatch(r"\d{1,5}", words[3], re.ASCII):
+        return None
+    try:
+        client, server = (str(ipaddress.ip_address(word.partition("%")[0])) for word in (words[0], words[2]))
+    except ValueError:
+        return None
+    return Ends(client, server, int(words[3]))

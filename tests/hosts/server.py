@@ -10,12 +10,28 @@ from pathlib import Path
 
 import paramiko
 
+from tests.hosts.forwarding import Forwarding
+
 
 class Door(paramiko.ServerInterface):
-    """Lets the user "mover" in with one key, and runs commands."""
+    """Lets the user "mover" in with one key, runs commands, and forwards where the server says so."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, transport: paramiko.Transport) -> None:
         self._server = server
+        self._forwarding = Forwarding(transport)
+
+    def check_port_forward_request(self, address: str, port: int) -> int:
+        return self._forwarding.listen(address, port) if self._server.forwards else 0
+
+    def cancel_port_forward_request(self, address: str, port: int) -> None:
+        self._forwarding.close()
+
+    def check_channel_direct_tcpip_request(
+        self, chanid: int, origin: tuple[str, int], destination: tuple[str, int]
+    ) -> int:
+        if not self._server.forwards:
+            return paramiko.common.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
+        return self._forwarding.connect(chanid, destination)
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
         return paramiko.common.OPEN_SUCCEEDED
@@ -50,6 +66,7 @@ class Server:
         self.commands: list[str] = []
         self.connections = 0
         self.slow_logins = 0
+        self.forwards = False
         self.awake = threading.Event()
         self._transports: list[paramiko.Transport] = []
         self._runs: list[tuple[threading.Thread, subprocess.Popen[bytes]]] = []
@@ -91,6 +108,7 @@ class Server:
         environment = {
             "PATH": f"{self.bin}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
             "TMPDIR": str(self.folder),
+            "SSH_CONNECTION": f"192.0.2.1 50000 127.0.0.1 {self.port}",
         }
         process = subprocess.Popen(["sh", "-c", command], stdin=-1, stdout=-1, stderr=-1, env=environment)
         thread = threading.Thread(target=_serve_process, args=(channel, process), daemon=True)
@@ -108,7 +126,7 @@ class Server:
             transport.add_server_key(self.host_key)
             self._transports.append(transport)
             try:
-                transport.start_server(server=Door(self))
+                transport.start_server(server=Door(self, transport))
             except (paramiko.SSHException, EOFError, OSError):
                 continue  # a client that hangs up early ends its own connection alone
 

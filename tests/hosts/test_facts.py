@@ -37,6 +37,8 @@ SECTIONS = {
     "machine": "0123456789abcdef0123456789abcdef",
     "login": "ada",
     "openssh": "OpenSSH_8.7p1, OpenSSL 3.0.7",
+    "processors": "4\n",
+    "aes": "yes",
     "ipv6": "yes",
     "selinux": "yes",
     "mounts": "/dev/sda1 / ext4 rw 0 0",
@@ -62,7 +64,13 @@ def test_a_look_is_parsed() -> None:
     assert facts.cf == "V10/Berkeley\n\nDj$w\n"
     assert (facts.login, facts.home, facts.openssh) == ("ada", "/home/ada", (8, 7))
     assert facts.selinux
+    assert (facts.processors, facts.aes) == (4, True)
     assert facts.machine == "3eb1bd439947", "a digest: machine-id(5) is nobody's business"
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "many", "1 2"])
+def test_a_host_that_does_not_count_its_processors_has_one(text: str) -> None:
+    assert parse(told(processors=text)).processors == 1
 
 
 @pytest.mark.parametrize("text", ["", "root made 0", "root made -", "uninitialized"])

@@ -32,7 +32,7 @@ def test_no_other_command_is_run_by_sudo() -> None:
         for found in re.findall(r"['\" ](sudo -n .{12})", path.read_text())
         if not path.name.startswith(("program", "sudoers"))
     }
-    assert {name for name, _ in runs} == {"ssh.py", "access.py"}
+    assert {name for name, _ in runs} == {"ssh.py", "wrapper.py"}
     assert "exec sudo -n sh -c " in wrapper_script("unit", [SyncTree("/a/", "/b/")], sudo=True)
     assert {command.split()[1] for command in COMMANDS} == {"-s", "-c"}
 
