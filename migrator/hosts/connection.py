@@ -285,6 +285,9 @@ def _family(kind: str) -> str:
 
 def _watch(transport: Transport) -> None:
     transport.set_keepalive(15)
+    if isinstance(transport.sock, socket.socket):
+        # The end of a script would wait until the host has acknowledged its beginning, which takes it up to 40 ms.
+        transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if isinstance(transport.sock, socket.socket) and hasattr(socket, "TCP_USER_TIMEOUT"):
         # The keepalives then fail within a minute, where the system would wait for a quarter of an hour.
         transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _DEAD_AFTER)

@@ -10,6 +10,7 @@ from migrator.hosts import boot, daemon
 from migrator.net.firewall import CLOSED, PortState
 from migrator.steps.base import Context, Phase, Step
 from migrator.steps.common import daemons, port
+from migrator.steps.common.at_once import at_once
 
 LONGEST = 540
 """Seconds after which a delivery on the new host that does not end is reported."""
@@ -29,11 +30,8 @@ class CloseNew(Step):
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield the closing, the stop of the daemon, so that its queue waits too, and a wait for its children."""
         facts = context.facts("new")
-        if (
-            port.state(context, "new") != PortState(CLOSED)
-            or daemons.running(context.new).listeners
-            or port.starts_at_boot(context)
-        ):
+        found, seen, starting = _look(context)
+        if found != PortState(CLOSED) or seen.listeners or starting:
             closing = boot.hold(context.plan.name) + port.close(context, "new") + daemon.stop(facts)
             closed = port.close_shown(context, "new")
             opening = boot.release(context.plan.name) + daemon.start(facts) + _opening(context)
@@ -62,8 +60,8 @@ class CloseNew(Step):
 
     def verify(self, context: Context) -> None:
         """Measure the firewall, the listener and what a boot starts. Raises VerifyFailed where mail could come in."""
-        port.expect(context, "new", PortState(CLOSED))
-        found = daemons.running(context.new)
+        state, found, starting = _look(context)
+        port.expect_seen(state, "new", PortState(CLOSED))
         if running := (*found.listeners, *daemons.remaining(found.all, context.memory.get(WAITED, ""))):
             raise VerifyFailed(
                 "Sendmail still runs on the new host",
@@ -72,7 +70,7 @@ class CloseNew(Step):
                 seen=daemons.words(running),
                 advice="stop it by hand and see what starts it again",
             )
-        if starting := port.starts_at_boot(context):
+        if starting:
             raise VerifyFailed(
                 "a reboot of the new host would start Sendmail",
                 host="new",
@@ -80,6 +78,15 @@ class CloseNew(Step):
                 seen=starting,
                 advice="see what enables it again, and run this again",
             )
+
+
+def _look(context: Context) -> tuple[PortState, daemons.Running, str]:
+    """Return what the new host's firewall does to port 25, which Sendmail runs, and by what a boot starts it."""
+    return at_once(
+        lambda: port.state(context, "new"),
+        lambda: daemons.running(context.new),
+        lambda: port.starts_at_boot(context),
+    )
 
 
 def _opening(context: Context) -> str:

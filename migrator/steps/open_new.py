@@ -9,6 +9,7 @@ from migrator.hosts import boot, daemon
 from migrator.net.firewall import OPEN, PortState
 from migrator.steps.base import Context, Phase, Step
 from migrator.steps.common import port
+from migrator.steps.common.at_once import at_once
 from migrator.steps.common.opening import note_opened
 
 
@@ -36,5 +37,6 @@ class OpenNew(Step):
 
     def verify(self, context: Context) -> None:
         """Measure the firewall, and ask the live daemon. Raises VerifyFailed where mail is not taken."""
-        port.expect(context, "new", PortState(OPEN))
-        port.expect_greeting(context, "new")
+        at_once(
+            lambda: port.expect(context, "new", PortState(OPEN)), lambda: port.expect_greeting(context, "new")
+        )

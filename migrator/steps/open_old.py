@@ -8,6 +8,7 @@ from migrator.change import Change, Shell, Undo
 from migrator.net.firewall import OPEN, PortState
 from migrator.steps.base import Context, Phase, Step
 from migrator.steps.common import port
+from migrator.steps.common.at_once import at_once
 
 
 class OpenOld(Step):
@@ -30,5 +31,6 @@ class OpenOld(Step):
 
     def verify(self, context: Context) -> None:
         """Measure the firewall, and ask the live daemon. Raises VerifyFailed where mail is not taken."""
-        port.expect(context, "old", PortState(OPEN))
-        port.expect_greeting(context, "old")
+        at_once(
+            lambda: port.expect(context, "old", PortState(OPEN)), lambda: port.expect_greeting(context, "old")
+        )

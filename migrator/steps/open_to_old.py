@@ -10,6 +10,7 @@ from migrator.hosts import boot, daemon
 from migrator.net.firewall import CLOSED, PortState, checked_addresses
 from migrator.steps.base import Context, Phase, Step
 from migrator.steps.common import daemons, port
+from migrator.steps.common.at_once import at_once
 from migrator.steps.common.opening import note_opened
 
 
@@ -23,7 +24,8 @@ class OpenToOld(Step):
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield the opening. From here on the new host holds mail of its own, which a rollback brings home."""
         allowed = from_old(context)
-        if port.state(context, "new").allowed == allowed and daemons.running(context.new).listeners:
+        state, running = _look(context)
+        if state.allowed == allowed and running.listeners:
             return
         script = (
             port.reopen_later(context, "new")
@@ -43,9 +45,10 @@ class OpenToOld(Step):
 
     def verify(self, context: Context) -> None:
         """Measure firewall and listener. Raises VerifyFailed where the old host could not deliver."""
-        if port.state(context, "new").word == CLOSED:
-            port.expect(context, "new", PortState(CLOSED, from_old(context)))
-        if not daemons.running(context.new).listeners:
+        state, running = _look(context)
+        if state.word == CLOSED:
+            port.expect_seen(state, "new", PortState(CLOSED, from_old(context)))
+        if not running.listeners:
             raise VerifyFailed(
                 "Sendmail does not run on the new host",
                 host="new",
@@ -53,6 +56,10 @@ class OpenToOld(Step):
                 seen="none",
                 advice="start it by hand, see what its log says, and run this again",
             )
+
+
+def _look(context: Context) -> tuple[PortState, daemons.Running]:
+    return at_once(lambda: port.state(context, "new"), lambda: daemons.running(context.new))
 
 
 def from_old(context: Context) -> tuple[str, ...]:

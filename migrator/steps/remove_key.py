@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from migrator.change import Change, HostName, Undo
 from migrator.errors import VerifyFailed
 from migrator.steps.base import Context, Phase, Step
+from migrator.steps.common.at_once import at_once
 from migrator.steps.common.passes import forget
 from migrator.steps.common.port import state_folder
 from migrator.steps.install_key import installed, removal
@@ -48,4 +49,5 @@ def removals(context: Context) -> Iterator[Change]:
 def _kept(context: Context) -> tuple[HostName, ...]:
     hosts: tuple[HostName, ...] = ("old", "new")
     look = f"[ ! -e {state_folder(context)} ] || echo kept\n"
-    return tuple(host for host in hosts if context.reader(host).inspect(look).stdout)
+    seen = at_once(lambda: context.old.inspect(look), lambda: context.new.inspect(look))
+    return tuple(host for host, kept in zip(hosts, seen, strict=True) if kept.stdout)

@@ -10,6 +10,7 @@ from migrator.change import Change, SendProbe, Undo
 from migrator.errors import VerifyFailed
 from migrator.net.smtp import received_hosts
 from migrator.steps.base import Context, Phase, Step
+from migrator.steps.common.at_once import at_once
 from migrator.steps.common.recipient import recipient_of
 
 FOREIGN = "nobody@relay-test.invalid"
@@ -50,23 +51,27 @@ class Smoke(Step):
 
     def verify(self, context: Context) -> None:
         """Find each message in a mailbox of the new host and nowhere on the old. Raises VerifyFailed."""
-        waited = 0  # seconds, counted: a clock can jump
-        for host in _HOSTS:
-            token = context.memory[f"smoke.{host}"]
-            while not (places := _places(context, "new", token)):
-                if waited >= _ARRIVAL:
-                    raise _missing(host, token)
-                context.sleep(1.0)
-                waited += 1
-            _expect_route(context, host, places[0])
-            if strays := _places(context, "old", token):
-                raise VerifyFailed(
-                    "the test message stands in a mailbox of the old host",
-                    host="old",
-                    expected="mail on the new host only",
-                    seen=", ".join(strays),
-                    advice="the old host still delivers locally: see `sendmail -bv` there, then move this message",
-                )
+        at_once(lambda: _expect_arrival(context, "old"), lambda: _expect_arrival(context, "new"))
+
+
+def _expect_arrival(context: Context, host: str) -> None:
+    """Wait for the message that was sent to a host. Raises VerifyFailed where it took another way, or none."""
+    waited = 0  # seconds, counted: a clock can jump
+    token = context.memory[f"smoke.{host}"]
+    while not (places := _places(context, "new", token)):
+        if waited >= _ARRIVAL:
+            raise _missing(host, token)
+        context.sleep(1.0)
+        waited += 1
+    _expect_route(context, host, places[0])
+    if strays := _places(context, "old", token):
+        raise VerifyFailed(
+            "the test message stands in a mailbox of the old host",
+            host="old",
+            expected="mail on the new host only",
+            seen=", ".join(strays),
+            advice="the old host still delivers locally: see `sendmail -bv` there, then move this message",
+        )
 
 
 def _places(context: Context, host: str, token: str) -> list[str]:

@@ -78,7 +78,7 @@ class TestAttempts:
 
     def test_a_message_that_is_just_leaving_is_waited_for(self, stage: Stage) -> None:
         message = queued("qf4AT1", "user01@example.test")
-        passing(stage, message, message, message, "")
+        passing(stage, message, message, "")
         stage.verify()
         assert stage.world.clock.slept == [1.0, 1.0]
 

@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 
 from migrator.change import HostName
 from migrator.steps.base import Context
-
-_HOSTS: tuple[HostName, ...] = ("old", "new")
+from migrator.steps.common.at_once import at_once
 
 
 def agreed(context: Context) -> datetime:
@@ -17,7 +16,8 @@ def agreed(context: Context) -> datetime:
     A clock that jumped, or that was set between two runs, then neither shortens a wait for caches nor prolongs it. A
     host that does not tell the time counts as agreeing with this machine.
     """
-    return sorted((context.now(), *(_time(context, host) for host in _HOSTS)))[1]
+    old, new = at_once(lambda: _time(context, "old"), lambda: _time(context, "new"))
+    return sorted((context.now(), old, new))[1]
 
 
 def here(context: Context, moment: datetime) -> datetime:

@@ -96,7 +96,11 @@ def starts_at_boot(context: Context) -> str:
 
 def expect(context: Context, host: HostName, wanted: firewall.PortState) -> None:
     """Raise VerifyFailed where the host's firewall does something else than wanted."""
-    seen = state(context, host)
+    expect_seen(state(context, host), host, wanted)
+
+
+def expect_seen(seen: firewall.PortState, host: HostName, wanted: firewall.PortState) -> None:
+    """Raise VerifyFailed where the state of a host's port that was measured just now is not the wanted one."""
     if seen != wanted:
         raise VerifyFailed(
             f"port 25 of the {host} host is not as it should be",

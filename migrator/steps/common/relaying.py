@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 from migrator.change import Change, HostName
 from migrator.errors import Refused, SmtpError, VerifyFailed
@@ -12,6 +13,7 @@ from migrator.sendmail import class_file, maps, mc, routes
 from migrator.sendmail.verification import Verdict
 from migrator.steps.base import Context
 from migrator.steps.common import ask, daemons
+from migrator.steps.common.at_once import at_once
 from migrator.steps.common.configure import ACCESS, MAILERTABLE, MC, Reload, Sources, change, read
 
 PROBE = "migrate-no-such-user"
@@ -36,14 +38,14 @@ def relayed(context: Context, host: HostName, key: str, *, reload: Reload) -> It
     the sessions of the daemons before it are remembered as. Raises Refused where the host cannot relay.
     """
     domains = ", ".join(context.plan.domains)
-    sources = read(context, host)
-    refuse_own_name(context, host, sources)
+    sources, names = at_once(lambda: read(context, host), lambda: _own_names(context))
+    _expect_other_names(context, host, sources, names[host])
     way = change(
         context,
         host,
         f"know the way of {domains} to {' and '.join(_target(context, host))} on the {host} host",
         sources,
-        _way(context, host, sources),
+        _way(context, host, sources, same_name=len(set(names.values())) == 1),
         remember=_generations(context, host, key),
         reload=Reload.NONE if _names_differ(context, sources) else Reload.PLAIN,
     )
@@ -75,8 +77,7 @@ def sources_of(context: Context, host: HostName) -> tuple[str, ...]:
 
 def expect_relay(context: Context, host: HostName) -> None:
     """Raise VerifyFailed where a host's files do not route every domain to the other host, or are not loaded."""
-    expect_route(context, host)
-    found = daemons.running(context.reader(host))
+    _, found = at_once(lambda: expect_route(context, host), lambda: daemons.running(context.reader(host)))
     if found.stale_listeners or not found.listeners:
         raise VerifyFailed(
             f"the daemon that listens on the {host} host has not loaded the new configuration",
@@ -92,7 +93,10 @@ def expect_route(context: Context, host: HostName) -> None:
     plan = context.plan
     hosts = _target(context, host)
     probes = {f"{PROBE}@{domain}": domain for domain in plan.domains}
-    found = ask.verdicts(context.reader(host), tuple(probes))
+    reader = context.reader(host)
+    found, members = at_once(
+        lambda: ask.verdicts(reader, tuple(probes)), lambda: ask.class_members(reader, "w")
+    )
     for address, domain in probes.items():
         verdict = found.get(address, Verdict(address, error="nothing"))
         if (verdict.mailer, verdict.hosts) != ("esmtp", hosts):
@@ -103,8 +107,7 @@ def expect_route(context: Context, host: HostName) -> None:
                 seen=verdict.error or f"mailer {verdict.mailer}, host {verdict.host}",
                 advice="see what else routes this domain: LOCAL_DOMAIN or Cw in sendmail.mc, virtusertable",
             )
-    local = set(plan.domains) & set(ask.class_members(context.reader(host), "w"))
-    if local:
+    if local := set(plan.domains) & members:
         raise VerifyFailed(
             f"the {host} host still takes {', '.join(sorted(local))} for itself",
             host=host,
@@ -116,13 +119,14 @@ def expect_route(context: Context, host: HostName) -> None:
 
 def expect_live_relay(context: Context, host: HostName) -> None:
     """Ask the daemon that listens. Raises VerifyFailed where it still answers by the rules of before."""
-    for domain in context.plan.domains:
-        code, text = _ask(context, host, f"{PROBE}@{domain}")
+    asked = [f"{PROBE}@{domain}" for domain in context.plan.domains]
+    answers = at_once(*(partial(_ask, context, host, recipient) for recipient in asked))
+    for recipient, (code, text) in zip(asked, answers, strict=True):
         if not 200 <= code < 300:
             raise VerifyFailed(
                 f"the daemon that listens on the {host} host does not relay yet",
                 host=host,
-                expected=f"RCPT TO:<{PROBE}@{domain}> is answered with 250",
+                expected=f"RCPT TO:<{recipient}> is answered with 250",
                 seen=f"{code} {text}",
                 advice="see which process listens on port 25 there, and since when",
             )
@@ -130,7 +134,10 @@ def expect_live_relay(context: Context, host: HostName) -> None:
 
 def refuse_own_name(context: Context, host: HostName, sources: Sources) -> None:
     """Raise Refused where a domain is the host's own name: that is in class w, whatever the files say."""
-    own = ask.own_name(context.reader(host))
+    _expect_other_names(context, host, sources, ask.own_name(context.reader(host)))
+
+
+def _expect_other_names(context: Context, host: HostName, sources: Sources, own: str) -> None:
     written = {name.lower() for name in sources.cf.classes.get("w", ())}
     if beaten := [domain for domain in context.plan.domains if domain in written or domain == own]:
         raise Refused(
@@ -146,10 +153,15 @@ def _target(context: Context, host: HostName) -> tuple[str, ...]:
     return planned(context, other(host)).addresses
 
 
-def _way(context: Context, host: HostName, sources: Sources) -> dict[str, str]:
+def _own_names(context: Context) -> dict[HostName, str]:
+    old, new = at_once(lambda: ask.own_name(context.old), lambda: ask.own_name(context.new))
+    return {"old": old, "new": new}
+
+
+def _way(context: Context, host: HostName, sources: Sources, *, same_name: bool) -> dict[str, str]:
     """Return the texts of .mc, mailertable and access with which the host knows where the domains go."""
     text = mc.ensure_feature(mc.ensure_feature(sources.text(MC), "access_db"), "mailertable")
-    if ask.own_name(context.old) == ask.own_name(context.new):
+    if same_name:
         # Sendmail compares the EHLO name of the other side with its own and takes it for a loop (usersmtp.c).
         text = mc.ensure_mailer_flags(text, "ESMTP", "+k")
     table_path = sources.map_path("mailertable", MAILERTABLE)

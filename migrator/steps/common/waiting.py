@@ -43,9 +43,10 @@ def words(messages: Sequence[QueuedMessage]) -> str:
 
 def expect_leaving(context: Context, host: HostName = "old") -> None:
     """See that each message for the domains that waits now leaves. Raises VerifyFailed naming those that stay."""
-    first = {message.id for message in queued(for_domains(context, host))}
+    found = queued(for_domains(context, host))
+    first = {message.id for message in found}
     waited = 0  # counted, for a clock can jump
-    while left := [one for one in queued(for_domains(context, host)) if one.id in first]:
+    while left := [one for one in found if one.id in first]:
         if waited >= PATIENCE:
             raise VerifyFailed(
                 f"{len(left)} messages for the domains stay in the {host} host's queue",
@@ -56,6 +57,7 @@ def expect_leaving(context: Context, host: HostName = "old") -> None:
             )
         context.sleep(1.0)
         waited += 1
+        found = queued(for_domains(context, host))
 
 
 def _reason(message: QueuedMessage) -> str:

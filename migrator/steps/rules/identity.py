@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from migrator.steps.common import claim
+from migrator.steps.common.at_once import at_once
 from migrator.steps.rules.finding import Both, Finding
 
 SAME_HOST = "same-host"
@@ -29,12 +30,14 @@ def machines(both: Both) -> Iterator[Finding]:
 
 def runs(both: Both) -> Iterator[Finding]:
     """Fail where a host is marked by another run of this name: two that do not know each other lose mail."""
-    for look in (both.old, both.new):
-        found = claim.parse(look.reader.read_file(claim.mark(both.context)) or "")
+    mark = claim.mark(both.context)
+    marks = at_once(lambda: both.old.reader.read_file(mark), lambda: both.new.reader.read_file(mark))
+    for look, text in zip((both.old, both.new), marks, strict=True):
+        found = claim.parse(text or "")
         if found is not None and found.run != both.context.run:
             yield look.failed(
                 claim.OTHER_RUN,
                 f"another migration of the name {both.context.plan.name} is under way: {found.who}",
                 "go on with it from there, or undo it there with `migrate rollback`. Where its journal is lost for "
-                f"good, remove {claim.mark(both.context)} from both hosts",
+                f"good, remove {mark} from both hosts",
             )
