@@ -1,0 +1,163 @@
+"""A note of a tree, in sh and awk for hosts without Python: its folders, and its files that change in place.
+
+Messages of a Maildir are not noted: whatever becomes of one changes its folder (https://cr.yp.to/proto/maildir.html),
+so a folder whose note still holds has the messages it had. A note is text: `note 1 WORDS BEGUN`, where BEGUN is in
+seconds since 1970; then a line `TYPE INODE DEVICE CTIME MTIME SIZE MODE LINKS|PATH` for each name, folders before
+what is in them; then `end COUNT`, without which it is torn. In lines a newline travels as \\001. A name that holds
+\\001 or \\002 itself cannot be told. PATH begins with "./" and is "." for the tree's own folder.
+"""
+
+from __future__ import annotations
+
+import shlex
+import zlib
+
+ODD = 3
+"""The exit status of a look that cannot tell what changed: only a pass over the whole tree can."""
+
+SLACK = 2.0
+"""Seconds before a look from which on a change may share its time with a later one that the look did not see."""
+
+FAR_SLACK = 300.0
+"""The same for a tree on another host's file system, where that host's clock gives the times."""
+
+
+def functions(prune: str, slack: float = SLACK) -> str:
+    """Return the sh functions that notes are made and read with, given the words of find that leave names out.
+
+    They are run in the tree's folder with LC_ALL=C, `work` a folder of their own: `note_tree FILE` notes the tree
+    and prints `total NAMES FOLDERS NOTED`; `note_stat NOTE FILE` writes what the noted names are now.
+    """
+    return (
+        f"note_prune={shlex.quote(prune)}\nnote_words={zlib.crc32(prune.encode(errors='surrogateescape')):08x}\n"
+        f"note_slack={slack:g}\nnote_far={max(slack, FAR_SLACK) if slack >= SLACK else slack:g}\n"
+        f"note_awk={shlex.quote(LIBRARY)}\nnote_made={shlex.quote(_MADE)}\n{_SH}"
+    )
+
+
+# What every awk program below begins with. A name that was noted is one of: known (a folder, still the same one),
+# kept (no folder, then and now), or gone. Each can be told only below a known folder: a path may lead elsewhere now.
+LIBRARY = r"""
+function odd(why) { print why >"/dev/stderr"; failed = 1; exit 3 }
+function cut(bar) {
+    if (index($0, "\002")) odd("a name that cannot be told")
+    bar = index($0, "|")
+    facts = substr($0, 1, bar - 1)
+    path = substr($0, bar + 1)
+}
+function parent(name) {
+    if (!match(name, /\/[^\/]*$/)) return ""
+    return substr(name, 1, RSTART - 1)
+}
+function who(facts, word) { split(facts, word, " "); return word[1] " " word[2] " " word[3] }
+function when(facts, word) { split(facts, word, " "); return word[4] + 0 }
+function mail(folder, set, last, base) {
+    last = substr(folder, length(folder) - 3)
+    if (last != "/cur" && last != "/new") return 0
+    base = substr(folder, 1, length(folder) - 3)
+    return (base "cur") in set && (base "new") in set && (base "tmp") in set
+}
+function line(facts, path, limit, word) {
+    split(facts, word, " ")
+    if (word[4] + 0 < limit) return facts "|" path
+    return word[1] " " word[2] " " word[3] " -|" path
+}
+function done(status) {
+    # find says 1, and xargs 123, where a name was gone; what it said of others is looked at besides.
+    if (finished[stage]++ || status !~ /^(0|1|123)$/) odd("the look at " stage " failed: " status)
+}
+stage == "note" && FNR == 1 {
+    if ($1 != "note" || $2 != 1 || $3 != words) odd("another kind of note")
+    begun = $4
+    token = $5
+    next
+}
+stage == "note" && /^end / { if ($2 != count) odd("a torn note"); whole = 1; next }
+stage == "note" { cut(); was[path] = facts; order[++count] = path; if (facts ~ /^d/) base[path]; next }
+stage == "stat" && /^done / { done($2); settle(); next }
+stage == "stat" { cut(); now[path] = facts; next }
+function settle(number, name, up) {
+    if (!whole) odd("a torn note")
+    for (number = 1; number <= count; number++) {
+        name = order[number]
+        up = parent(name)
+        if (name != "." && !(up in known)) continue
+        if (!(name in now)) changed[up]
+        else if (was[name] ~ /^d/) {
+            if (who(was[name]) != who(now[name])) { changed[up]; continue }
+            known[name]
+            if (was[name] != now[name]) changed[name]
+        } else if (now[name] ~ /^d/) changed[up]
+        else {
+            kept[name]
+            if (was[name] != now[name]) fresh[name]
+        }
+    }
+    if (!("." in known)) odd("the folder of the tree is another one")
+    # Where a folder of messages is one no more, its files were never noted.
+    for (name in known) if (mail(name, base) && !mail(name, known)) changed[name]
+}
+"""
+
+# Folders named cur or new whose Maildir is not whole hold files like any other: these are listed in a file.
+_MADE = r"""
+/^done / { done($2); next }
+$0 == "m" { names++; next }
+{ cut(); names++; noted++; print line(facts, path, limit) >>note }
+/^d/ { folders++; if (path ~ /\/(cur|new|tmp)$/) set[path] }
+END {
+    if (failed) exit 3
+    if (!finished[stage]) odd("the look was cut off")
+    for (path in set) if (path !~ /tmp$/ && !mail(path, set)) print path >plain
+    print names + 0, folders + 0, noted + 0
+}
+"""
+
+_SH = r"""
+note_facts='%y %i %D %C@ %T@ %s %m %n|%p\0'
+note_names() { tr '\n\001' '\000\n'; }
+note_lines() { tr '\001\n\000' '\002\001\n'; }
+# Given words of find, as sh text: the names on standard input are looked at by few processes.
+note_find() {
+    { note_names | note_rest=$1 xargs -0 -r sh -c 'eval "exec find \"\$@\" $note_rest"' sh 2>"$work/errors"
+      printf 'done %s\0' $?; } | note_lines
+}
+# What find could not look at is fine where it is gone, and nowhere else.
+note_fine() {
+    ! grep -Eqv ': (No such file or directory|Not a directory)$' "$work/errors"
+}
+note_limit() {
+    case $(stat -f -c %T .) in
+    ext2/ext3|xfs|btrfs|zfs|tmpfs|overlayfs|f2fs|jfs|reiserfs) note_less=$note_slack ;;
+    *) note_less=$note_far ;;
+    esac
+    date +%s.%N | awk -v less=$note_less '{ printf "%s %.3f\n", $1, $1 - less }'
+}
+note_tree() {
+    set -- "$1" $(note_limit)
+    : >"$work/plain" && printf 'note 1 %s %s\n' "$note_words" "$2" >"$1" || return 1
+    { eval "find . $note_prune -type d -printf '$note_facts' -o \
+        \\( -path '*/cur/*' ! -path '*/cur/*/*' -o -path '*/new/*' ! -path '*/new/*/*' \
+        -o -regextype posix-extended -regex '.*/(cur|new)/[^/]*' \\) -printf 'm\\0' -o -printf '$note_facts'" \
+        2>"$work/errors"
+      printf 'done %s\0' $?; } | note_lines |
+    awk -v stage=tree -v note="$1" -v plain="$work/plain" -v limit="$3" \
+        "$note_awk $note_made" >"$work/total" || return
+    note_fine || return 3
+    read -r names folders noted <"$work/total"
+    if [ -s "$work/plain" ]; then
+        note_find "-mindepth 1 -maxdepth 1 $note_prune ! -type d -printf '$note_facts'" <"$work/plain" |
+        awk -v stage=plain -v limit="$3" "$note_awk"'
+            /^done / { done($2); next }
+            { cut(); print line(facts, path, limit) }
+            END { if (failed || !finished[stage]) exit 3 }' >"$work/more" || return
+        note_fine || return 3
+        cat "$work/more" >>"$1" || return 1
+        noted=$((noted + $(wc -l <"$work/more")))
+    fi
+    echo "end $noted" >>"$1" && echo "total $names $folders $noted"
+}
+note_stat() {
+    sed '1d;$d;s/^[^|]*|//' "$1" | note_find "-maxdepth 0 -printf '$note_facts'" >"$2" && note_fine || return 3
+}
+"""
