@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -145,12 +146,21 @@ class FakeCopies:
 
 
 class FakeDoor:
-    """The way to the old host, as a plan without ssh_config makes it."""
+    """The way to either host, as a plan without ssh_config makes it; `opened` counts the ways between them."""
 
-    def endpoint(self) -> tuple[str, int, str]:
-        return "198.51.100.10", 22, "root"
+    def __init__(self, loopback: int = 0) -> None:
+        self.loopback = loopback
+        self.opened = 0
 
-    def host_key_line(self, address: str, port: int) -> str:
+    def endpoint(self, host: str = "old") -> tuple[str, int, str]:
+        return ("198.51.100.10" if host == "old" else "198.51.100.20"), 22, "root"
+
+    @contextmanager
+    def passage(self) -> Iterator[int]:
+        self.opened += 1
+        yield self.loopback
+
+    def host_key_line(self, address: str, port: int, host: str = "old") -> str:
         return f"{address} ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample"
 
 

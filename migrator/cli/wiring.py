@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from migrator.errors import HostError
 from migrator.event import Event
 from migrator.executor import DryRunExecutor, LiveExecutor, RsyncCopies
+from migrator.hosts.between import Between
 from migrator.hosts.facts import HostFacts, look
 from migrator.hosts.ssh import SshHost
 from migrator.hosts.web import PlainWeb
@@ -49,7 +50,7 @@ def wired(plan: Plan, force: frozenset[str], notify: Callable[[Event], None]) ->
             facts=Facts(plan, old, new),
             names=PlanNames(plan),
             copies=RsyncCopies(plan, old, new),
-            door=old,
+            door=Between(plan, old, new),
             mail=PortMail(plan),
             web=PlainWeb(),
             memory={},

@@ -8,8 +8,6 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from migrator.plan import Plan
-
 HELLO = "migrate-read {name}"
 """What the old host answers to a knock with the key."""
 
@@ -90,24 +88,6 @@ def ssh_options(keys: KeyPaths, control: str = "none") -> tuple[str, ...]:
     )
 
 
-def ssh_words(keys: KeyPaths, port: int) -> tuple[str, ...]:
-    """Return the ssh command by which the new host reaches the old one, with a connection of its own."""
-    options = (word for option in ssh_options(keys) for word in ("-o", option))
-    return ("ssh", "-i", keys.private, *options, "-p", str(port))
-
-
-def knock(plan: Plan, home: str, endpoint: tuple[str, int, str]) -> str:
-    """Given the home folder on the new host and the old host's name, port and user, return the script that knocks.
-
-    It prints HELLO where the key is let in.
-    """
-    host, port, user = endpoint
-    return (
-        shlex.join((*ssh_words(KeyPaths.of(plan.name, home), port), f"{user}@{host}", KNOCK))
-        + " </dev/null\n"
-    )
-
-
 def authorized_line(
     name: str, public_key: str, sources: Sequence[str], wrapper_path: str, openssh: tuple[int, int] = (0, 0)
 ) -> str:
@@ -118,16 +98,26 @@ def authorized_line(
     """
     if re.search(r"[\x00-\x1f\x7f-\x9f]", wrapper_path):
         raise ValueError("the path of the wrapper holds a control character")
+    restrict = (
+        "restrict" if openssh >= (7, 2) else "no-pty,no-port-forwarding,no-agent-forwarding,no-X11-forwarding"
+    )
+    command = f"sh {shlex.quote(wrapper_path)}".replace('"', '\\"')
+    return entry(name, public_key, sources, restrict, f'command="{command}"')
+
+
+def entry(name: str, public_key: str, sources: Sequence[str], *options: str) -> str:
+    """Return the migration's line of authorized_keys, given the addresses it is good for and its other options.
+
+    Raises ValueError for what is no public key or no address.
+    """
     found = _PUBLIC_KEY.match(public_key)
     if found is None and not public_key.startswith("ssh-ed25519 ("):
         raise ValueError("no public key in the form of OpenSSH")
     key = f"{found[1]} {found[2]}" if found else public_key
     addresses = ",".join(str(ipaddress.ip_address(source)) for source in sources)
-    restrict = (
-        "restrict" if openssh >= (7, 2) else "no-pty,no-port-forwarding,no-agent-forwarding,no-X11-forwarding"
-    )
-    command = f"sh {shlex.quote(wrapper_path)}".replace('"', '\\"')
-    return f'{restrict},from="{addresses}",command="{command}" {key} migrate:{name}\n'
+    first, *others = options
+    restrictions = ",".join([first, f'from="{addresses}"', *others])
+    return f"{restrictions} {key} migrate:{name}\n"
 
 
 def with_entry(text: str, name: str, line: str) -> str:

@@ -12,7 +12,7 @@ import shlex
 from dataclasses import dataclass
 
 from migrator.mailstore import arrivals
-from migrator.mailstore.access import TREE, KeyPaths, ssh_options
+from migrator.mailstore.access import KNOCK, TREE, KeyPaths, ssh_options
 
 PERSIST = 600
 """How long the shared connection stays when nothing uses it, in seconds."""
@@ -90,6 +90,10 @@ class Way:
             f"ssh -O exit -o ControlPath={control} {self.destination} </dev/null >/dev/null 2>&1 || :\n"
             f"rm -f {control}\n"
         )
+
+    def knock_script(self) -> str:
+        """Return the inspecting script that knocks, on a connection of its own; see access.HELLO for the answer."""
+        return f"{_HOME}ciphers=\n{self._words('none')} {self.destination} {KNOCK} </dev/null\n"
 
     def remote(self, *words: str) -> str:
         """Return the sh command that asks the old host's wrapper for something; its standard input is the caller's.

@@ -26,7 +26,11 @@ NUMBERED_OPTIONS = ("--timeout", "--bwlimit", "--max-delete")
 # Sizes of whole folders; what goes away meanwhile is no failure.
 _SIZES = 'cd -- "$tree" && { find . -mindepth 1 -maxdepth 1 -print0 | du -s -b -0 --files0-from=- 2>/dev/null || :; }'
 
-_LOAD = 'read -r load _ </proc/loadavg && echo "$load $(getconf _NPROCESSORS_ONLN)"'
+# Below the load, which attributes of a file this rsync can carry.
+_LOAD = (
+    'read -r load _ </proc/loadavg && echo "$load $(getconf _NPROCESSORS_ONLN)" && '
+    "rsync --version | tr , '\\n' | sed -n 's/^ *ACLs$/acls/p; s/^ *xattrs$/xattrs/p'"
+)
 
 
 def wrapper_script(
@@ -50,6 +54,7 @@ def wrapper_script(
     return f"""#!/bin/sh
 # Lets the key of the migration {name} read its trees, and do nothing else.
 set -f
+umask 077
 LC_ALL=C; export LC_ALL
 refuse() {{ echo 'this key only reads the trees of the migration {name}' >&2; exit 1; }}
 asked=${{SSH_ORIGINAL_COMMAND-}}

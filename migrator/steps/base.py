@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -55,13 +56,19 @@ class Copies(Protocol):
 
 
 class Door(Protocol):
-    """How ssh reaches the old host: what the new one has to know to pull from it."""
+    """How ssh reaches the old host, or the new one: what the other one has to know of it, and the way between them."""
 
-    def endpoint(self) -> tuple[str, int, str]:
+    def endpoint(self, host: str = "old") -> tuple[str, int, str]:
         """Return host, port and user as ssh_config makes them of the plan; nothing is contacted."""
 
-    def host_key_line(self, address: str, port: int) -> str:
-        """Return the old host's verified key as a line of known_hosts, for the address and port the new one uses."""
+    def host_key_line(self, address: str, port: int, host: str = "old") -> str:
+        """Return a host's verified key as a line of known_hosts, for the address and port the other one uses."""
+
+    def passage(self) -> AbstractContextManager[int]:
+        """Open the way from the new host to the old one, and give the port on its loopback that leads there.
+
+        0: none is needed. Raises HostError where a host cannot be reached, or forbids it.
+        """
 
 
 class Mail(Protocol):

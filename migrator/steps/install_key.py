@@ -7,10 +7,18 @@ from collections.abc import Iterator
 
 from migrator.change import Change, FileEdit, HostName, Shell, Upload
 from migrator.errors import MigrateError, VerifyFailed
-from migrator.mailstore import access
+from migrator.hosts.sshd import CONNECTION_SCRIPT, parse_connection
+from migrator.mailstore import access, arrivals, rsync
+from migrator.mailstore.excludes import Untranslatable, prune
+from migrator.mailstore.look import old_script
+from migrator.mailstore.restraint import Restraint
+from migrator.mailstore.way import FAST_CIPHERS, LOOPBACK, Way
 from migrator.mailstore.wrapper import wrapper_script
+from migrator.plan import Plan, SyncTree
 from migrator.steps.base import Context, Phase, Step
+from migrator.steps.common import push_key
 from migrator.steps.common.door import door as door_of
+from migrator.steps.common.key_files import authorized, key_owner, key_pair, known_host
 
 _PENDING = "ssh-ed25519 (the public half of the key made above)"
 
@@ -24,47 +32,41 @@ class InstallKey(Step):
 
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield the key pair, what the new host knows of the old one, and the restricted entry there."""
-        keys = access.KeyPaths.of(context.plan.name, context.facts("new").home)
-        if context.new.read_file(keys.public) is None:
-            yield Change(
-                f"make the key of this migration on the new host ({keys.private})",
-                Shell("new", _make(keys.private, context.plan.name)),
-                removal(context, "new"),
-            )
-        yield from _known_hosts(context, keys)
+        keys = _keys(context)
+        summary = f"make the key of this migration on the new host ({keys.private})"
+        yield from key_pair(context, "new", keys.private, summary, removal(context, "new"))
+        yield from known_host(context, "new", keys.known_hosts, removal(context, "new"))
+        yield from _ciphers(context, keys)
+        if push_key.needed(context):
+            yield from push_key.changes(context)
         public = context.new.read_file(keys.public) or _PENDING
         yield from _entry(context, public.strip())
 
     def verify(self, context: Context) -> None:
         """Knock at the old host with the key. Raises VerifyFailed where the door does not open, or opens too far."""
-        knocked = context.new.inspect(
-            access.knock(context.plan, context.facts("new").home, context.door.endpoint())
-        )
+        with context.door.passage() as loopback:
+            way = Way.to(context.plan.name, context.door.endpoint(), loopback=loopback)
+            knocked = context.new.inspect(way.knock_script())
         if access.HELLO.format(name=context.plan.name) not in knocked.stdout:
             raise VerifyFailed(
                 "the new host cannot read from the old one with its key",
                 host="new",
-                expected=f"ssh with {access.KeyPaths.of(context.plan.name, context.facts('new').home).private} answers",
+                expected=f"ssh with {_keys(context).private} answers",
                 seen=(knocked.stderr or knocked.stdout).strip()[-500:] or "nothing",
                 advice=f"see that the old host's sshd reads {door_of(context).authorized_keys} (AuthorizedKeysFile, "
-                "AllowUsers, PermitRootLogin; its log says why not), and that the new host reaches its port",
+                "AllowUsers, PermitRootLogin; its log says why not), and that the new host reaches its port"
+                + (", or choose another sync.via" if not loopback else ""),
             )
 
 
 def installed(context: Context) -> tuple[HostName, ...]:
     """Return the hosts that hold a part of this migration's key."""
-    keys = access.KeyPaths.of(context.plan.name, context.facts("new").home)
+    pushing = push_key.needed(context)
     found: list[HostName] = []
-    door = door_of(context)
-    texts = context.old.read_files((*door.files, door.wrapper))
-    authorized = [texts[path] or "" for path in door.files]
-    entered = any(access.without_entry(text, context.plan.name) != text for text in authorized)
-    if entered or texts[door.wrapper] is not None:
+    if authorized(context, "old", door_of(context)) or (pushing and push_key.installed(context, "old")):
         found.append("old")
-    if any(
-        text is not None
-        for text in context.new.read_files((keys.private, keys.public, keys.known_hosts)).values()
-    ):
+    files = context.new.read_files(_keys(context).files).values()
+    if any(text is not None for text in files) or (pushing and push_key.installed(context, "new")):
         found.append("new")
     return tuple(found)
 
@@ -72,70 +74,87 @@ def installed(context: Context) -> tuple[HostName, ...]:
 def removal(context: Context, host: HostName) -> Shell:
     """Return the script that removes this migration's key from a host, and leaves every other line as it is."""
     name = context.plan.name
-    if host == "new":
-        keys = access.KeyPaths.of(name, context.facts("new").home)
-        return Shell("new", f"rm -f {shlex.join((keys.private, keys.public, keys.known_hosts))}\n")
-    return Shell("old", access.remove_entry_script(door_of(context), name))
+    pushed = push_key.removal_script(context, host) if push_key.needed(context) else ""
+    if host == "old":
+        return Shell("old", access.remove_entry_script(door_of(context), name) + pushed)
+    close = Way.to(name, context.door.endpoint()).close_script()
+    return Shell("new", f"{close}rm -f {shlex.join(_keys(context).files)}\n{pushed}")
 
 
-def _make(path: str, name: str) -> str:
-    quoted = shlex.quote(path)
-    return (
-        f"set -e\nmkdir -p -m 700 {shlex.quote(path.rpartition('/')[0])}\n"
-        f"[ -s {quoted}.pub ] || {{ rm -f {quoted}; "
-        f"ssh-keygen -q -t ed25519 -N '' -C {shlex.quote('migrate:' + name)} -f {quoted}; }}\n"
-    )
+def _keys(context: Context) -> access.KeyPaths:
+    return access.KeyPaths.of(context.plan.name, context.facts("new").home)
 
 
-def _known_hosts(context: Context, keys: access.KeyPaths) -> Iterator[Change]:
-    address, port, _ = context.door.endpoint()
-    wanted = context.door.host_key_line(address, port).encode("ascii")
-    present = context.new.read_file(keys.known_hosts)
-    before = None if present is None else present.encode("utf-8", "surrogateescape")
-    if before != wanted:
+def _ciphers(context: Context, keys: access.KeyPaths) -> Iterator[Change]:
+    fast = context.facts("old").aes and context.facts("new").aes
+    if fast and context.new.read_file(keys.ciphers) is None:
         yield Change(
-            "tell the new host the old one's host key, as it was verified here",
-            Upload("new", (FileEdit(keys.known_hosts, before, wanted, mode="0600"),)),
+            "note on the new host that both processors are quick at AES-GCM",
+            Upload("new", (FileEdit(keys.ciphers, None, f"{FAST_CIPHERS}\n".encode(), mode="0600"),)),
             removal(context, "new"),
         )
 
 
 def _entry(context: Context, public: str) -> Iterator[Change]:
     plan, facts, door = context.plan, context.facts("old"), door_of(context)
-    sources = tuple(dict.fromkeys(filter(None, (context.facts("new").source, *plan.new.addresses))))
+    sources = _sources(context)
     try:
         line = access.authorized_line(plan.name, public, sources, door.wrapper, openssh=facts.openssh)
     except ValueError as error:
         raise MigrateError(
             f"the key of this migration cannot be let in: {error}",
             host="new",
-            seen=f"{access.KeyPaths.of(plan.name, context.facts('new').home).public}: {public[:200]}",
+            seen=f"{_keys(context).public}: {public[:200]}",
             advice="remove that key by `migrate check PLAN --remove-keys --yes`, and run the same command again",
         ) from error
-    wrapper = wrapper_script(plan.name, plan.sync, sudo=plan.old.sudo)
+    copying = plan.copying
+    wrapper = wrapper_script(
+        plan.name,
+        plan.sync,
+        sudo=plan.old.sudo,
+        looks=[_look(plan, index, tree) for index, tree in enumerate(plan.sync)],
+        restraint=Restraint(copying.nice, copying.ionice, copying.max_load),
+    )
     texts = context.old.read_files((door.authorized_keys, door.wrapper))
     present = texts[door.authorized_keys]
     wanted = access.with_entry(present or "", plan.name, line)
     if (present, texts[door.wrapper]) == (wanted, wrapper):
         return
-    owner = (
-        f"{facts.login}:{facts.accounts[facts.login].gid}" if facts.login in facts.accounts else "root:root"
-    )
+    owner = key_owner(facts)
     yield from _folder(context, door.wrapper.rpartition("/")[0], owner)
+    before, script = _bytes(texts[door.wrapper]), wrapper.encode("utf-8", "surrogateescape")
     yield Change(
         f"let that key read {', '.join(tree.source for tree in plan.sync)} on the old host from "
         f"{' and '.join(sources)}, and nothing else",
         Upload(
             "old",
             (
-                FileEdit(
-                    door.wrapper, _bytes(texts[door.wrapper]), wrapper.encode(), mode="0700", owner=owner
-                ),
+                FileEdit(door.wrapper, before, script, mode="0700", owner=owner),
                 FileEdit(door.authorized_keys, _bytes(present), _bytes(wanted), mode="0600", owner=owner),
             ),
         ),
         removal(context, "old"),
     )
+
+
+def _sources(context: Context) -> tuple[str, ...]:
+    """Return the addresses that the key comes from as the old host sees them."""
+    if context.plan.copying.via == "pull":
+        found = (context.facts("new").source, *context.plan.new.addresses)
+        return tuple(dict.fromkeys(filter(None, found)))
+    ends = parse_connection(context.old.inspect(CONNECTION_SCRIPT).stdout)
+    # Its own sshd connects to itself; the operator's machine does where it may not.
+    own = (ends.server, *([ends.client] if context.plan.copying.via == "operator" else [])) if ends else ()
+    return tuple(dict.fromkeys((LOOPBACK, "::1", *own)))
+
+
+def _look(plan: Plan, index: int, tree: SyncTree) -> str:
+    """Return the text that looks at a tree; "" where it cannot leave out just what rsync leaves out."""
+    try:
+        left_out = prune(rsync.excluded(tree, plan.old.mail_spool))
+    except Untranslatable:
+        return ""
+    return old_script(f"{arrivals.folder(plan.name)}/look-{index}", left_out)
 
 
 def _folder(context: Context, path: str, owner: str) -> Iterator[Change]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,10 +14,10 @@ import pytest
 from migrator.cli import wiring
 from migrator.errors import HostKeyError
 from migrator.hosts.ssh import SshHost
-from migrator.mailstore.access import KeyPaths, knock, ssh_words
-from migrator.mailstore.rsync import pass_words, pull_script
-from migrator.plan import HostPlan, SyncTree
-from tests.fakes import make_plan
+from migrator.mailstore.access import KeyPaths, ssh_options
+from migrator.mailstore.copying import Pass
+from migrator.mailstore.way import Way
+from migrator.plan import CopyPlan, HostPlan, SyncTree
 from tests.hosts.server import Server
 
 TRUSTING = "StrictHostKeyChecking no\nUserKnownHostsFile /dev/null\nVerifyHostKeyDNS yes\nForwardAgent yes\n"
@@ -108,8 +109,9 @@ class TestBetweenTheHosts:
     def run(self, keys: KeyPaths, server: Server, tmp_path: Path) -> subprocess.CompletedProcess[str]:
         config = tmp_path / "config"
         config.write_text(TRUSTING)
-        program, *words = ssh_words(keys, server.port)
-        argv = [program, "-F", str(config), *words, "mover@127.0.0.1", "echo let in"]
+        options = [word for option in ssh_options(keys) for word in ("-o", option)]
+        argv = ["ssh", "-F", str(config), "-i", keys.private, *options, "-p", str(server.port)]
+        argv += ["mover@127.0.0.1", "echo let in"]
         return subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
 
     def test_the_verified_key_lets_it_in(self, keys: KeyPaths, server: Server, tmp_path: Path) -> None:
@@ -127,8 +129,8 @@ class TestBetweenTheHosts:
         tree = SyncTree("/var/spool/mail/", "/var/spool/mail/")
         endpoint = ("198.51.100.10", 22, "root")
         scripts = (
-            knock(make_plan(), "/root", endpoint),
-            pull_script(pass_words(tree), index=0, tree=tree, name="example-mail", endpoint=endpoint),
+            Way.to("example-mail", endpoint).knock_script(),
+            Pass("example-mail", 0, tree, Way.to("example-mail", endpoint), CopyPlan()).changed(),
         )
         for script in scripts:
             for option in (
@@ -137,5 +139,5 @@ class TestBetweenTheHosts:
                 "VerifyHostKeyDNS=no",
                 "ForwardAgent=no",
             ):
-                assert f"-o {option}" in script
-            assert script.count("ssh -i") == 1
+                assert script.count(option) == script.count("IdentitiesOnly=yes") > 0
+            assert len(re.findall(r"ssh [^;|\n]*-i ", script)) == script.count("IdentitiesOnly=yes")

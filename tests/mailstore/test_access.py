@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrator.mailstore import access
-from tests.fakes import make_plan
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGhxuXmWHrrkijqQ44VwZliyziR6SfFtYPQLT31Xcpbu"
 
@@ -114,15 +113,3 @@ def test_both_ways_to_take_the_line_out_agree_whatever_else_is_there(
     assert left.encode("utf-8", "surrogateescape") == path.read_bytes()
     own = [line for line in lines if line.rstrip(b" \t\r\x0b\x0c").endswith(b" migrate:unit")]
     assert not own or path.read_bytes() != content
-
-
-def test_a_knock_uses_this_key_and_this_host_key_only() -> None:
-    script = access.knock(make_plan(), "/root", ("old.example.test", 2222, "mover"))
-    for part in (
-        "-i /root/.ssh/migrate-example-mail",
-        "StrictHostKeyChecking=yes",
-        "-p 2222",
-        "migrate-hello",
-    ):
-        assert part in script
-    assert "mover@old.example.test" in script

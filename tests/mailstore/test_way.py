@@ -143,3 +143,17 @@ def test_an_address_of_ipv6_is_put_in_brackets_for_rsync() -> None:
 def test_what_is_no_word_never_meets_a_shell(words: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="no words"):
         Way.to("unit", ("h", 22, "u")).remote(*words)
+
+
+def test_a_knock_has_a_connection_of_its_own(new: NewHost) -> None:
+    new.run("")
+    new.server.hang_up()
+    script = new.way.knock_script()
+    for part in (
+        "/.ssh/migrate-unit",
+        "StrictHostKeyChecking=yes",
+        "ControlPath=none",
+        "migrate-hello </dev/null",
+    ):
+        assert part in script
+    assert new.run(script.replace("migrate-hello", "echo answered")) == "answered\n"

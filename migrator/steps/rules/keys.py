@@ -12,7 +12,7 @@ from migrator.steps.rules.finding import Both, Finding, Look, some
 
 _NAME = "[a-z0-9-]{1,40}"
 _LINE = re.compile(rf"[ \t]migrate:({_NAME})[ \t\r]*$", re.MULTILINE | re.ASCII)
-_FILE = re.compile(rf"migrate-({_NAME})(?:\.pub|\.known_hosts|\.sh)?", re.ASCII)
+_FILE = re.compile(rf"migrate-({_NAME})(?:\.push)?(?:\.pub|\.known_hosts|\.sh|\.ciphers)?", re.ASCII)
 
 
 def left_keys(both: Both) -> Iterator[Finding]:
