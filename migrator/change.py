@@ -69,6 +69,7 @@ class Rsync:
     delete: bool = False
     checksum: bool = False
     keep_younger: bool = False
+    longest: float = 7 * 86400.0  # seconds, after which the pass is given up
     host: HostName = "new"
     kind: Literal["rsync"] = "rsync"
 

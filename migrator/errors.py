@@ -123,6 +123,14 @@ class StartOver(MigrateError):
         self.step = step
 
 
+class GoBack(MigrateError):
+    """The cutover takes too long: what was done from `step` on is undone, and a later run begins there anew."""
+
+    def __init__(self, message: str, *, step: str, **known: str | None) -> None:
+        super().__init__(message, **known)
+        self.step = step
+
+
 class DnsError(MigrateError):
     """A name server did not answer, or refused."""
 

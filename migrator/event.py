@@ -21,6 +21,8 @@ class Kind(StrEnum):
     STEP_WAITING = "step_waiting"
     STEP_FAILED = "step_failed"
     STARTED_OVER = "started_over"
+    GOING_BACK = "going_back"
+    WENT_BACK = "went_back"
     INTERRUPTED = "interrupted"
     RUN_DONE = "run_done"
     RUN_STOPPED = "run_stopped"  # --until was reached

@@ -19,6 +19,7 @@ from migrator.errors import Interrupted, Refused, UsageError
 from migrator.event import Event, Kind
 from migrator.journal import Journal, Lock, State, read_state
 from migrator.plan import Plan, load
+from migrator.report.text import clean
 
 if TYPE_CHECKING:
     from migrator.engine.run import Events
@@ -228,8 +229,8 @@ def _keeper(journal: Journal, report: Report) -> Callable[[Event], None]:
     return tell
 
 
-def _question(call: Call, plan: Plan, report: Report, *, yes: bool) -> Callable[[], bool]:
-    def ask() -> bool:
+def _question(call: Call, plan: Plan, report: Report, *, yes: bool) -> Callable[[str], bool]:
+    def ask(told: str) -> bool:
         if yes:
             return True
         if not sys.stdin.isatty():
@@ -239,9 +240,8 @@ def _question(call: Call, plan: Plan, report: Report, *, yes: bool) -> Callable[
                 advice=f"answer ahead: `{call.typed('', '--yes')}`",
             )
         report.close()
-        return typer.confirm(
-            f"From here on mail for {', '.join(plan.domains)} moves to {plan.new.ssh}. Go on?", err=True
-        )
+        moves = f"From here on mail for {', '.join(plan.domains)} moves to {plan.new.ssh}"
+        return typer.confirm(f"{moves}; {clean(told)}. Go on?" if told else f"{moves}. Go on?", err=True)
 
     return ask
 

@@ -9,12 +9,12 @@ from typing import Protocol
 
 from migrator.change import Change, Command, Note, Undo
 from migrator.engine.rollback import cutover_begun, touched, undoable
-from migrator.engine.run import Engine, Events
+from migrator.engine.run import CONFIRMED, Engine, Events
 from migrator.errors import HostError, Interrupted, MigrateError, NotReady, Refused, StartOver
 from migrator.event import Event, Kind
 from migrator.executor.base import Executor
 from migrator.journal import Scratch, State
-from migrator.steps.base import Context, Step
+from migrator.steps.base import Context, Phase, Step
 
 
 class Previewer(Executor, Protocol):
@@ -77,12 +77,18 @@ class Rehearsal(Engine):
         for step in ahead:
             yield from self._unless_finished(step)
 
+    def _finish_going_back(self) -> Events:
+        begun = self._chronicle.state.going_back
+        if begun:
+            yield self._tell(Kind.CHECK_OPEN, text=f"a run first finishes going back to {begun['to']}")
+
     def _ended(self) -> Event:
         return self._tell(Kind.MESSAGE, text="the rehearsal is over; nothing was changed")
 
     def _step(self, step: Step) -> Events:
         yield self._started(step)
         yield from self._judged(step, lambda: step.ready(self._context))
+        yield from self._told(step)
         pending = self._chronicle.state.pending(step.name)
         if pending is not None:
             yield from self._change(step.name, pending.change)
@@ -115,6 +121,18 @@ class Rehearsal(Engine):
             look()
         except (MigrateError, LookupError) as error:
             yield from self._judge(step, error)
+
+    def _told(self, step: Step) -> Iterator[Event]:
+        """Tell what a run would tell before it asks whether mail may move."""
+        if step.phase is not Phase.CUTOVER or CONFIRMED in self._context.memory:
+            return
+        try:
+            question = step.question(self._context)
+        except (MigrateError, LookupError) as error:
+            yield from self._judge(step, error)
+            return
+        if question.text:
+            yield self._tell(Kind.MESSAGE, step.name, f"{question.text}\n{question.basis}".rstrip())
 
     def _judge(self, step: Step, error: MigrateError | LookupError) -> Iterator[Event]:
         """Tell what an error means in a rehearsal; raise it where it would end a run as well."""

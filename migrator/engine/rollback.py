@@ -44,15 +44,23 @@ def roll_back(
     for step in (*begun, *ahead):
         step.before_rollback(context)
     yield chronicle.tell(Kind.ROLLBACK_STARTED, text=context.plan.name, steps=told(ahead))
-    for number, (deed, change) in enumerate(deeds):
-        yield from _undo(executor, chronicle, deed, change)
-        if deed.step and all(later.step != deed.step for later, _ in deeds[number + 1 :]):
-            yield chronicle.tell(Kind.STEP_UNDONE, deed.step, "undone")
+    yield from undo_all(executor, chronicle, deeds, again="migrate rollback")
     for name in [step.name for step in begun if state.steps[step.name].state != "undone"]:
         yield chronicle.tell(Kind.STEP_UNDONE, name, "undone")
     for step in ahead:
         yield from drive(step)
     yield chronicle.tell(Kind.ROLLBACK_DONE, text="everything is as it was before")
+
+
+def undo_all(executor: Executor, chronicle: Chronicle, deeds: Sequence[Undoing], *, again: str) -> Events:
+    """Undo what `undoable` has returned, and yield each change and each step that is undone.
+
+    `again` is the command that goes on where an undo fails. Raises the MigrateError of that undo.
+    """
+    for number, (deed, change) in enumerate(deeds):
+        yield from _undo(executor, chronicle, deed, change, again)
+        if deed.step and all(later.step != deed.step for later, _ in deeds[number + 1 :]):
+            yield chronicle.tell(Kind.STEP_UNDONE, deed.step, "undone")
 
 
 def undoable(steps: Sequence[Step], state: State, context: Context) -> list[Undoing]:
@@ -98,7 +106,9 @@ def told(steps: Sequence[Step]) -> list[list[str]]:
     return [[step.name, step.phase.value, headline(step)] for step in steps]
 
 
-def _undo(executor: Executor, chronicle: Chronicle, deed: Deed, change: Change) -> Iterator[Event]:
+def _undo(
+    executor: Executor, chronicle: Chronicle, deed: Deed, change: Change, again: str
+) -> Iterator[Event]:
     if isinstance(change.undo, Undo):
         return
     host = change.undo.host
@@ -107,7 +117,7 @@ def _undo(executor: Executor, chronicle: Chronicle, deed: Deed, change: Change) 
     except (Interrupted, JournalError):
         raise
     except MigrateError as error:
-        error.advice = error.advice or "see to it, then type `migrate rollback` again: it goes on from here"
+        error.advice = error.advice or f"see to it, then type `{again}` again: it goes on from here"
         yield chronicle.failed(deed.step or "rollback", error)
         raise
     yield chronicle.tell(

@@ -10,11 +10,15 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from migrator.change import Change, Note, Undo
+from migrator.change import Change, Command, Note, Rsync, Undo
 from migrator.engine.chronicle import Chronicle, headline
+from migrator.engine.going_back import go_back
 from migrator.engine.plan_change import check
 from migrator.engine.rollback import roll_back, told
+from migrator.engine.suspension import SINCE, Suspension
+from migrator.engine.suspension import told as time_told
 from migrator.errors import (
+    GoBack,
     HostError,
     Interrupted,
     MigrateError,
@@ -48,7 +52,7 @@ class Engine:
 
     Given the steps in their order, what executes commands, the record of what was done, and what steps may
     look at. `homeward` are the steps that end the rollback of a begun cut-over. `confirm` is asked once, before
-    the first step of the cut-over; with `wait`, a run sleeps through waits.
+    the first step of the cut-over, with what is predicted of it; with `wait`, a run sleeps through waits.
     """
 
     def __init__(
@@ -59,7 +63,7 @@ class Engine:
         context: Context,
         *,
         homeward: Sequence[Step] = (),
-        confirm: Callable[[], bool] = lambda: True,
+        confirm: Callable[[str], bool] = lambda _told: True,
         wait: bool = False,
     ) -> None:
         self._steps = tuple(steps)
@@ -69,7 +73,9 @@ class Engine:
         self._tell = self._chronicle.tell
         self._context = replace(context, memory=MappingProxyType(record.state.memory), run=record.state.run)
         self._confirm = confirm
+        self._suspension = Suspension(self._steps, context.plan.cutover)
         self._wait = wait
+        self._last_deed: datetime | None = None
         self._step_under_way: str | None = None
         self._under_way = ""
 
@@ -148,6 +154,7 @@ class Engine:
             )
 
     def _all(self, until: str | None) -> Events:
+        yield from self._finish_going_back()
         index, restarts = 0, 0
         while index < len(self._steps):
             step = self._steps[index]
@@ -159,6 +166,9 @@ class Engine:
                 index = self._index_of(again, restarts)
                 yield from self._start_over(step, again, index)
                 continue
+            except GoBack as overrun:
+                yield from self._go_back(overrun)
+                raise
             index += 1
             if step.name == until and index < len(self._steps):
                 yield self._tell(Kind.RUN_STOPPED, step.name, f"stopped after {step.name}, as asked")
@@ -184,14 +194,33 @@ class Engine:
                 self._sleep_until(wait.until or self._context.now() + POLL)
             except (StartOver, Interrupted, JournalError):
                 raise
+            except GoBack as error:
+                yield self._chronicle.failed(step.name, error, goes_on=True)
+                raise
             except MigrateError as error:
                 yield self._chronicle.failed(step.name, error)
+                self._suspension.expect_time(step, self._context.now(), error)
                 raise
             else:
                 return
 
+    def _go_back(self, error: GoBack) -> Events:
+        self._step_under_way, self._under_way = None, "going back"
+        self._suspension.deadline = None
+        yield from go_back(self._steps, self._executor, self._chronicle, self._context, error)
+
+    def _finish_going_back(self) -> Events:
+        """Go on with a going back that a run did not finish, and end as that run would have."""
+        begun = self._chronicle.state.going_back
+        if begun:
+            error = GoBack(begun["text"], step=begun["to"], **begun["known"])
+            yield from self._go_back(error)
+            raise error
+
     def _step(self, step: Step) -> Events:
         yield self._started(step)
+        self._keep_time(step)
+        self._last_deed = None
         self._under_way = "looking whether the step may start"
         step.ready(self._context)
         yield from self._ask(step)
@@ -200,11 +229,15 @@ class Engine:
             yield from self._perform(step.name, pending.sequence, pending.change)
         for attempt in range(1, step.attempts + 1):
             context = replace(self._context, attempt=attempt)
+            self._suspension.expect_time(step, self._context.now())
             self._under_way = "looking what is missing"
             last = attempt == step.attempts
             try:
                 for change in step.changes(context):
+                    if self._suspension.starts(step, self._context.memory):
+                        yield from self._suspend(step)
                     yield from self._change(step.name, change)
+                    self._suspension.expect_time(step, self._context.now())
             except VerifyFailed as failure:
                 if last:
                     raise
@@ -215,6 +248,23 @@ class Engine:
                 break
             yield self._tell(Kind.MESSAGE, step.name, f"once more, because {complaint}")
         yield self._tell(Kind.STEP_DONE, step.name, "done")
+        yield from self._reopened(step)
+
+    def _keep_time(self, step: Step) -> None:
+        self._suspension.follow(step, self._context.memory, self._context.now())
+        self._context = replace(self._context, deadline=self._suspension.deadline)
+
+    def _suspend(self, step: Step) -> Events:
+        since = {SINCE: self._context.now().isoformat()}
+        # No step's own: mail goes on waiting when a run starts over.
+        yield from self._change(None, Change("from now on mail waits", Note(), Undo.NOT_NEEDED, since))
+        self._keep_time(step)
+
+    def _reopened(self, step: Step) -> Events:
+        memory = self._context.memory
+        if real := self._suspension.real(step, memory, self._last_deed or self._context.now()):
+            summary = time_told({**memory, **real})
+            yield from self._change(None, Change(summary, Note(), Undo.NOT_NEEDED, real))
 
     def _started(self, step: Step) -> Event:
         chain = self._steps if step in self._steps else self._homeward
@@ -239,13 +289,17 @@ class Engine:
     def _ask(self, step: Step) -> Events:
         if step.phase is not Phase.CUTOVER or CONFIRMED in self._context.memory:
             return
-        if not self._confirm():
+        question = step.question(self._context)
+        if question.text:
+            told = f"{question.text}\n{question.basis}".rstrip()
+            yield self._tell(Kind.MESSAGE, step.name, told, **question.remember)
+        if not self._confirm(question.text):
             raise Refused(
                 "No mail was moved: the question before the cut-over was not answered with yes",
                 host="operator",
                 advice="type the command again when mail may move",
             )
-        agreed = {CONFIRMED: self._context.now().isoformat()}
+        agreed = {CONFIRMED: self._context.now().isoformat(), **question.remember}
         # No step's own: starting over asks nobody twice.
         yield from self._change(None, Change("mail may move now", Note(), Undo.NOT_NEEDED, agreed))
 
@@ -258,14 +312,22 @@ class Engine:
         self._under_way = change.summary
         try:
             if not isinstance(change.do, Note):
-                self._executor.execute(change.do)
+                self._executor.execute(self._bounded(change.do))
         except (HostError, NotReady, StartOver, Interrupted):
             # Nobody knows how far it came: it stays planned, and is performed again.
             raise
         except MigrateError as error:
             yield self._tell(Kind.CHANGE_FAILED, step, error.message, host=change.do.host, planned=sequence)
             raise
-        yield self._tell(Kind.CHANGE_DONE, step, change.summary, host=change.do.host, planned=sequence)
+        done = self._tell(Kind.CHANGE_DONE, step, change.summary, host=change.do.host, planned=sequence)
+        self._last_deed = done.time
+        yield done
+
+    def _bounded(self, command: Command) -> Command:
+        """Return the command, a pass of rsync with no more time than is left. What else there is, is short."""
+        if isinstance(command, Rsync):
+            return replace(command, longest=self._context.bounded(command.longest))
+        return command
 
     def _index_of(self, again: StartOver, restarts: int) -> int:
         names = [step.name for step in self._steps]

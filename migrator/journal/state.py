@@ -85,6 +85,9 @@ class State:
     deeds: list[Deed] = field(default_factory=list)
     memory: dict[str, str] = field(default_factory=dict)
     complete: bool = False
+    going_back: dict[str, Any] = field(
+        default_factory=dict
+    )  # what was said when it began; empty: it is not under way
     rolling_back: bool = False
     rolled_back: datetime | None = None
     last: datetime | None = None
@@ -181,6 +184,16 @@ class State:
             deed.forgotten = deed.forgotten or deed.step in names
         self._remember()
 
+    def _going_back(self, _sequence: int, event: Event) -> None:
+        self.going_back = {"text": event.text, **event.data}
+
+    def _went_back(self, sequence: int, event: Event) -> None:
+        self.going_back = {}
+        for deed in self.deeds:
+            # What belongs to no step is the answer to the question, and since when mail waits.
+            deed.forgotten = deed.forgotten or deed.step is None
+        self._started_over(sequence, event)
+
     def _interrupted(self, _sequence: int, event: Event) -> None:
         if event.step is not None and not self.finished(event.step):
             self._record(event).state = "interrupted"
@@ -189,7 +202,7 @@ class State:
         self.complete = True
 
     def _rollback_started(self, _sequence: int, event: Event) -> None:
-        self.rolling_back, self.complete = True, False
+        self.rolling_back, self.complete, self.going_back = True, False, {}
         known = [name for name, _, _ in self.chain]
         ahead = [(str(name), str(phase), str(line)) for name, phase, line in event.data.get("steps", ())]
         self.chain += [step for step in ahead if step[0] not in known]
@@ -217,6 +230,8 @@ _HANDLERS = {
     Kind.STEP_STARTED: State._step_started,
     Kind.CHANGE_PLANNED: State._planned,
     Kind.STARTED_OVER: State._started_over,
+    Kind.GOING_BACK: State._going_back,
+    Kind.WENT_BACK: State._went_back,
     Kind.INTERRUPTED: State._interrupted,
     Kind.RUN_DONE: State._completed,
     Kind.ROLLBACK_STARTED: State._rollback_started,

@@ -27,6 +27,8 @@ def _whole(state: State) -> str:
         return "rolled back"
     if state.rolling_back:
         return "rolling back"
+    if state.going_back:
+        return "going back"
     if state.complete:
         return "done"
     if not state.begun:

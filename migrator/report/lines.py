@@ -30,6 +30,8 @@ _SIGNS: dict[Kind, tuple[str, int, str]] = {
     Kind.STEP_FAILED: ("✗", 1, "bad"),
     Kind.STEP_UNDONE: ("↶", 1, "good"),
     Kind.STARTED_OVER: ("↺", 1, "warn"),
+    Kind.GOING_BACK: ("↶", 1, "warn"),
+    Kind.WENT_BACK: ("↶", 0, "warn"),
     Kind.CHANGE_DONE: ("✓", 2, "plain"),
     Kind.CHANGE_FAILED: ("✗", 2, "bad"),
     Kind.CHANGE_UNDONE: ("↶", 2, "plain"),

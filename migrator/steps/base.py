@@ -112,10 +112,26 @@ class Context:
     attempt: int = 1
     force: frozenset[str] = field(default_factory=frozenset)
     run: str = ""
+    deadline: datetime | None = None  # until then the copy has to be proved, while mail waits for it
 
     def reader(self, host: str) -> Reader:
         """Return the Reader of "old" or "new"."""
         return self.old if host == "old" else self.new
+
+    def bounded(self, seconds: float) -> float:
+        """Return how long a wait of so many seconds may take: no longer than to the deadline, and at least one."""
+        if self.deadline is None:
+            return seconds
+        return max(1.0, min(seconds, (self.deadline - self.now()).total_seconds()))
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the one question before the cutover tells: a sentence, what it rests on, and what is remembered of it."""
+
+    text: str = ""
+    basis: str = ""
+    remember: Mapping[str, str] = field(default_factory=dict)
 
 
 class Step(ABC):
@@ -129,12 +145,24 @@ class Step(ABC):
     phase: ClassVar[Phase]
     after: ClassVar[str | Mapping[str, str]]
     attempts: ClassVar[int] = 1  # how often changes and verification are tried in turn before the step fails
+    suspends: ClassVar[str] = ""
+    """Where not "": from the step's first change on mail waits, and where that lasts too long, all begins anew at the
+    step named here."""
+    proves: ClassVar[bool] = False  # its end proves the copy: the last of these ends the time that a cutover has
+    reopens: ClassVar[tuple[str, ...]] = ()  # which of "mail" and "mailboxes" its end lets go on
 
     def ready(self, context: Context) -> None:  # noqa: B027 - most steps need nothing
         """Raise NotReady(until=…), Refused or StartOver where the step must not start now."""
 
     def resumed(self, context: Context) -> None:  # noqa: B027 - most steps stay finished
         """Raise Refused where a later run must not go on. Asked of every finished step that it passes over."""
+
+    def question(self, context: Context) -> Question:
+        """Return what is told where this step is the first of the cutover, before it is asked whether mail may move.
+
+        Raises Refused where it must not, StartOver where what is known is too old to tell.
+        """
+        return Question()
 
     @abstractmethod
     def changes(self, context: Context) -> Iterator[Change]:
@@ -143,6 +171,9 @@ class Step(ABC):
     @abstractmethod
     def verify(self, context: Context) -> None:
         """Measure anew that the step's aim is reached. Raises VerifyFailed."""
+
+    def before_going_back(self, context: Context) -> None:  # noqa: B027 - most steps can always be undone
+        """Raise Refused where a cutover that takes too long cannot undo this step by itself."""
 
     def before_rollback(self, context: Context) -> None:  # noqa: B027 - most steps can always be undone
         """Raise Refused where undoing this step would lose mail. Asked of every begun step before any undo."""

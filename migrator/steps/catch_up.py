@@ -13,7 +13,7 @@ class CatchUp(Step):
     """Copy once more what has changed since the presync, just before the cutover."""
 
     name = "catch-up"
-    phase = Phase.CUTOVER
+    phase = Phase.PRESYNC
     after = "wait"
 
     def ready(self, context: Context) -> None:

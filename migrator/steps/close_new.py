@@ -8,8 +8,8 @@ from migrator.change import Change, Shell, Undo
 from migrator.errors import VerifyFailed
 from migrator.hosts import boot, daemon
 from migrator.net.firewall import CLOSED, PortState
-from migrator.steps.base import Context, Phase, Step
-from migrator.steps.common import daemons, port
+from migrator.steps.base import Context, Phase, Question, Step
+from migrator.steps.common import daemons, forecasting, port
 from migrator.steps.common.at_once import at_once
 
 LONGEST = 540
@@ -27,12 +27,18 @@ class CloseNew(Step):
     phase = Phase.CUTOVER
     after = "catch-up"
 
+    def question(self, context: Context) -> Question:
+        """Return what is predicted of the cutover. Raises Refused beyond the budget, StartOver for an old pass."""
+        return forecasting.question(context, "catch-up")
+
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield the closing, the stop of the daemon, so that its queue waits too, and a wait for its children."""
         facts = context.facts("new")
         found, seen, starting = _look(context)
         if found != PortState(CLOSED) or seen.listeners or starting:
-            closing = boot.hold(context.plan.name) + port.close(context, "new") + daemon.stop(facts)
+            # A timer that opens it may still run, of a cutover that was taken back.
+            closed_for_good = port.no_timer(context) + port.close(context, "new")
+            closing = boot.hold(context.plan.name) + closed_for_good + daemon.stop(facts)
             closed = port.close_shown(context, "new")
             opening = boot.release(context.plan.name) + daemon.start(facts) + _opening(context)
             yield Change(

@@ -15,6 +15,7 @@ class CloseOld(Step):
 
     name = "close-old"
     phase = Phase.CUTOVER
+    suspends = "wait"
     after = {"firewall": "close-new"}
 
     def changes(self, context: Context) -> Iterator[Change]:

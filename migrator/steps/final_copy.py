@@ -20,6 +20,7 @@ class FinalCopy(Step):
     phase = Phase.CUTOVER
     after = {"hold": "drain", "firewall": "move-dns"}
     attempts = 5
+    proves = True
 
     def ready(self, context: Context) -> None:
         """Raise StartOver where the new host could take mail meanwhile, Refused where it did: it would be deleted."""

@@ -19,6 +19,7 @@ class OpenNew(Step):
     name = "open-new"
     phase = Phase.CUTOVER
     after = {"hold": "flush", "firewall": "settle"}
+    reopens = ("mailboxes",)
 
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield the opening. From here on the new host holds mail of its own, which a rollback brings home."""

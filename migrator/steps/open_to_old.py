@@ -20,6 +20,7 @@ class OpenToOld(Step):
     name = "open-to-old"
     phase = Phase.CUTOVER
     after = {"hold": "final-copy"}
+    reopens = ("mail",)
 
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield the opening. From here on the new host holds mail of its own, which a rollback brings home."""

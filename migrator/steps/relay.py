@@ -20,6 +20,7 @@ class Relay(Step):
 
     name = "relay"
     phase = Phase.CUTOVER
+    suspends = "wait"
     after = {"hold": "close-new", "firewall": "final-copy"}
 
     def changes(self, context: Context) -> Iterator[Change]:

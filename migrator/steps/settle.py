@@ -19,6 +19,7 @@ class Settle(Step):
     phase = Phase.CUTOVER
     after = {"firewall": "relay"}
     attempts = 5
+    proves = True
 
     def ready(self, context: Context) -> None:
         """Raise StartOver where the new host could take mail meanwhile, Refused where it did."""

@@ -18,7 +18,7 @@ class Wait(Step):
     """Wait until the old TTL has run out everywhere, and for the maintenance window."""
 
     name = "wait"
-    phase = Phase.CUTOVER
+    phase = Phase.PRESYNC
     after = "presync"
 
     def ready(self, context: Context) -> None:

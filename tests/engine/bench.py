@@ -145,7 +145,7 @@ class Bench:
     folder: Path
     world: World = field(default_factory=lambda: World(make_plan()))
     steps: tuple[Step, ...] = STEPS
-    confirm: Callable[[], bool] = lambda: True
+    confirm: Callable[[str], bool] = lambda _told: True
     wait: bool = False
     homeward: tuple[Step, ...] = ()
     force: frozenset[str] = frozenset()

@@ -80,7 +80,7 @@ class TestQuestion:
     def test_it_is_asked_once_before_mail_moves(self, bench: Bench) -> None:
         asked: list[list[str]] = []
 
-        def confirm() -> bool:
+        def confirm(_told: str) -> bool:
             asked.append([name for name in bench.state.steps if bench.state.finished(name)])
             return True
 
@@ -90,12 +90,12 @@ class TestQuestion:
         assert asked == [["survey"]]
 
     def test_no_means_that_nothing_was_moved(self, bench: Bench) -> None:
-        bench = replace(bench, confirm=lambda: False)
+        bench = replace(bench, confirm=lambda _told: False)
         with pytest.raises(Refused, match="No mail was moved") as caught:
             bench.run()
         assert caught.value.exit_code == 3
         assert "/etc/mail/mailertable" not in bench.world.old.files
-        replace(bench, world=bench.world, confirm=lambda: True).run()
+        replace(bench, world=bench.world, confirm=lambda _told: True).run()
         assert bench.state.complete
 
 
@@ -223,7 +223,7 @@ class TestStartingOver:
     def test_the_question_is_not_asked_again(self, bench: Bench) -> None:
         asked: list[int] = []
 
-        def confirm() -> bool:
+        def confirm(_told: str) -> bool:
             asked.append(1)
             return True
 

@@ -25,7 +25,7 @@ def drained(context: Context, host: HostName, *, earlier: str | None) -> Iterato
     would be delivered there after the copy: a run of the queue delivers it now.
     """
     if left := _left(context, host, earlier):
-        script = daemons.end_script(left, patience=PATIENCE, longest=LONGEST)
+        script = daemons.end_script(left, patience=PATIENCE, longest=int(context.bounded(LONGEST)))
         yield Change(
             f"let {len(left)} sessions and deliveries end on the {host} host that began before the switch",
             Shell(host, script, timeout=LONGEST + 60, shown=f"wait for {daemons.words(left)}"),

@@ -1,0 +1,38 @@
+"""The way back of a cutover that takes too long: its steps are undone, and a later run begins with them anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from migrator.engine.chronicle import Chronicle
+from migrator.engine.rollback import Events, undo_all, undoable
+from migrator.errors import GoBack
+from migrator.event import Kind
+from migrator.executor.base import Executor
+from migrator.steps.base import Context, Step
+
+
+def go_back(
+    steps: Sequence[Step], executor: Executor, chronicle: Chronicle, context: Context, error: GoBack
+) -> Events:
+    """Undo what was done from the step on that the error names, newest first, and yield what happens.
+
+    Given the steps, what executes commands, the record, and what steps may look at. Raises Refused before anything is
+    touched where a step cannot be undone by itself; what ends it midway is gone on with by a later run.
+    """
+    names = [step.name for step in steps]
+    later = steps[names.index(error.step) :]
+    begun = [step for step in later if step.name in chronicle.state.steps]
+    deeds = undoable(later, chronicle.state, context)
+    for step in begun:
+        step.before_going_back(context)
+    known = {"host": error.host, "expected": error.expected, "seen": error.seen, "advice": error.advice}
+    yield chronicle.tell(Kind.GOING_BACK, None, error.message, to=error.step, known=known)
+    yield from undo_all(executor, chronicle, deeds, again="migrate run")
+    yield chronicle.tell(
+        Kind.WENT_BACK,
+        None,
+        f"the state before the cutover is back; a later run begins with {error.step}",
+        to=error.step,
+        steps=[step.name for step in later],
+    )
