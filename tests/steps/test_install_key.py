@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from migrator.change import Upload
+from migrator.change import Undo, Upload
 from migrator.errors import MigrateError, VerifyFailed
 from migrator.hosts.base import Output
 from migrator.hosts.facts import Account
-from migrator.plan import HostPlan
+from migrator.hosts.push import push_port
+from migrator.mailstore.way import FAST_CIPHERS
+from migrator.plan import CopyPlan, HostPlan, SyncTree
 from migrator.steps.install_key import InstallKey, installed
-from tests.fakes import make_facts
+from tests.fakes import FakeDoor, make_facts
 from tests.steps.simulation import PUBLIC_KEY
 from tests.steps.stage import Stage, edits, script, summaries, undo_script, upload
 
@@ -168,7 +170,7 @@ class TestInstalled:
         stage.perform()
         assert installed(stage.context()) == ("old", "new")
 
-    @pytest.mark.parametrize("path", [KEY, f"{KEY}.pub", f"{KEY}.known_hosts"])
+    @pytest.mark.parametrize("path", [KEY, f"{KEY}.pub", f"{KEY}.known_hosts", f"{KEY}.ciphers"])
     def test_each_file_of_the_new_host_counts(self, stage: Stage, path: str) -> None:
         stage.new.files[path] = b""
         assert installed(stage.context()) == ("new",)
@@ -196,3 +198,116 @@ class TestVerify:
         with pytest.raises(VerifyFailed) as failed:
             stage.verify()
         assert failed.value.seen == "sh: migrate-hello: not found"
+
+    def test_it_knocks_through_the_way_of_the_plan(self, stage: Stage) -> None:
+        stage.perform()
+        stage.new.on("migrate-hello", lambda _host, text: text)
+        door = FakeDoor(loopback=4022)
+        with pytest.raises(VerifyFailed) as failed:
+            stage.verify(door=door)
+        assert "-p 4022 root@127.0.0.1 migrate-hello" in (failed.value.seen or "")
+        assert door.opened == 1
+
+
+class TestWrapper:
+    """What the key may ask for comes from the plan."""
+
+    def wrapper(self, stage: Stage, **copying: object) -> str:
+        stage.plan(copying=CopyPlan(**copying))  # type: ignore[arg-type] # what the test names
+        return edits(stage.perform()[-1])[WRAPPER] or ""
+
+    def test_it_may_look_at_each_tree(self, stage: Stage) -> None:
+        text = self.wrapper(stage)
+        for index in (0, 1):
+            assert f"/var/lib/migrate/example-mail/look-{index}" in text
+
+    def test_a_tree_whose_patterns_only_rsync_understands_is_not_looked_at(self, stage: Stage) -> None:
+        stage.plan(sync=(SyncTree("/a/", "/a/", exclude=("[[:foo:]]",)),))
+        assert "look-0" not in self.wrapper(stage).replace("migrate-look-0", "")
+
+    def test_it_is_as_gentle_as_the_plan_says(self, stage: Stage) -> None:
+        text = self.wrapper(stage, nice=5, ionice="idle", max_load=8.0)
+        assert "gentle='nice -n 5'" in text
+        assert "ionice -c 3" in text
+        assert "-gt 800 ]" in text
+
+
+class TestCiphers:
+    def test_they_are_noted_where_both_processors_are_quick_at_them(self, stage: Stage) -> None:
+        for host in ("old", "new"):
+            stage.facts(host, aes=True)
+        stage.perform()
+        assert stage.new.files[f"{KEY}.ciphers"].decode() == f"{FAST_CIPHERS}\n"
+        assert stage.look() == []
+
+    @pytest.mark.parametrize("host", ["old", "new"])
+    def test_one_such_processor_is_not_enough(self, stage: Stage, host: str) -> None:
+        stage.facts(host, aes=True)
+        stage.perform()
+        assert f"{KEY}.ciphers" not in stage.new.files
+
+
+CONNECTION = "192.0.2.7 50000 10.0.0.10 2222\n"
+
+
+class TestOperator:
+    """What goes through the operator reaches the old host's sshd from the old host itself."""
+
+    @pytest.fixture(autouse=True)
+    def through(self, stage: Stage) -> None:
+        stage.plan(copying=CopyPlan(via="operator"))
+        stage.old.on("SSH_CONNECTION", CONNECTION)
+
+    def test_the_key_is_good_from_there_and_from_the_operator(self, stage: Stage) -> None:
+        assert 'from="127.0.0.1,::1,10.0.0.10,192.0.2.7",' in line(stage)
+
+    def test_an_old_host_that_does_not_say_is_known_by_its_loopback(self, stage: Stage) -> None:
+        stage.old.on("SSH_CONNECTION", "")
+        assert 'from="127.0.0.1,::1",' in line(stage)
+
+
+class TestPush:
+    """The old host opens the way: its key is good for one port of the new host's loopback."""
+
+    OLD_KEY = f"{KEY}.push"
+
+    @pytest.fixture(autouse=True)
+    def pushing(self, stage: Stage) -> None:
+        stage.plan(copying=CopyPlan(via="push"))
+        stage.old.on("SSH_CONNECTION", CONNECTION)
+
+    def test_the_old_host_gets_a_key_that_holds_one_port(self, stage: Stage) -> None:
+        changes = stage.perform()
+        assert [change.do.host for change in changes] == ["new", "new", "old", "old", "new", "old"]
+        entry = stage.new.files[AUTHORIZED].decode().removeprefix(ADMIN)
+        port = push_port("example-mail")
+        assert entry.startswith('restrict,port-forwarding,permitlisten="127.0.0.1:')
+        for part in (f'permitlisten="127.0.0.1:{port}"', 'permitopen="127.0.0.1:1"', 'command="/bin/false"'):
+            assert part in entry
+        assert 'from="198.51.100.10"' in entry
+        assert entry.endswith(" migrate:example-mail\n")
+
+    def test_it_knows_the_new_hosts_key_alone(self, stage: Stage) -> None:
+        stage.perform()
+        assert stage.old.files[f"{self.OLD_KEY}.known_hosts"].startswith(b"198.51.100.20 ssh-ed25519 ")
+
+    def test_the_new_hosts_key_is_not_good_from_the_operator(self, stage: Stage) -> None:
+        assert 'from="127.0.0.1,::1,10.0.0.10",' in line(stage)
+
+    def test_what_is_installed_is_not_installed_again(self, stage: Stage) -> None:
+        stage.perform()
+        assert stage.look() == []
+
+    def test_it_is_taken_away_again(self, stage: Stage) -> None:
+        before = stage.old.picture(), stage.new.picture()
+        for change in reversed(stage.perform()):
+            assert not isinstance(change.undo, Undo)
+            stage.executor.execute(change.undo)
+        assert (stage.old.picture(), stage.new.picture()) == before
+        assert installed(stage.context()) == ()
+
+    @pytest.mark.parametrize(("host", "path"), [("old", f"{KEY}.push"), ("new", AUTHORIZED)])
+    def test_each_part_counts(self, stage: Stage, host: str, path: str) -> None:
+        files = stage.world.host(host).files
+        files[path] = files.get(path, b"") + b"x migrate:example-mail\n"
+        assert installed(stage.context()) == (host,)
