@@ -37,20 +37,26 @@ class LostError(HostError):
 class Running:
     """A command that was started on a channel; its input and errors are served by threads of its own."""
 
-    def __init__(self, transport: Transport, command: str, stdin: bytes, *, beat: bool = False) -> None:
-        """Start a command. With `beat`, its input stays open and gets a sign of life every BEAT seconds.
+    def __init__(self, channel: Channel, stdin: bytes, *, beat: bool = False) -> None:
+        """Serve a command that was started on a channel and has got no input yet.
 
-        Raises paramiko.SSHException or EOFError where the connection is gone.
+        With `beat`, its input stays open and gets a sign of life every BEAT seconds.
         """
-        self.channel: Channel = transport.open_session(timeout=20)
+        self.channel = channel
         self.channel.settimeout(_TICK)
-        self.channel.exec_command(command)
         self._stderr = bytearray()
         self._over = threading.Event()
         self._reader = threading.Thread(target=self._read_errors, daemon=True)
         self._writer = threading.Thread(target=self._write, args=(stdin, beat), daemon=True)
         self._reader.start()
         self._writer.start()
+
+    @classmethod
+    def start(cls, transport: Transport, command: str, stdin: bytes, *, beat: bool = False) -> Running:
+        """Start a command. Raises paramiko.SSHException or EOFError where the connection is gone."""
+        channel = transport.open_session(timeout=20)
+        channel.exec_command(command)
+        return cls(channel, stdin, beat=beat)
 
     def finish(self, *, host: str, timeout: float, on_line: Callable[[str], None] | None = None) -> Output:
         """Return what the command gave; with `on_line`, to which each line is handed as it comes, its last KEPT bytes.

@@ -16,6 +16,7 @@ from migrator.hosts.base import Output
 from migrator.hosts.channel import LostError, Running
 from migrator.hosts.connection import Opener
 from migrator.hosts.known_hosts import display_name
+from migrator.hosts.shells import Shells
 from migrator.hosts.sudoers import refusal
 from migrator.plan import HostPlan
 
@@ -46,6 +47,7 @@ class SshHost:
         self._opener = Opener(name, plan, sleep=sleep)
         self._transport: Transport | None = None
         self._opening = threading.Lock()
+        self._shells = Shells(self._shell("-s"))
 
     @property
     def name(self) -> str:
@@ -139,8 +141,10 @@ class SshHost:
                 self._transport = None
 
     def _look(self, text: str) -> Output:
+        waiting = self._shells.take(self._connected())
+        running = Running(waiting, _bytes(text)) if waiting else self._start(text)
         try:
-            output = self._start(text).finish(host=self._name, timeout=READ_TIMEOUT)
+            output = running.finish(host=self._name, timeout=READ_TIMEOUT)
         except LostError:
             # Looking bears repetition, so a connection that broke meanwhile is no reason to fail.
             output = self._start(text).finish(host=self._name, timeout=READ_TIMEOUT)
@@ -148,7 +152,7 @@ class SshHost:
 
     def _start(self, text: str, *, beat: bool = False) -> Running:
         # By standard input, because an argument may not be longer than 128 kB and the login shell may be any.
-        return self._open_channel(self._shell("-s"), text.encode("utf-8", "surrogateescape"), beat=beat)
+        return self._open_channel(self._shell("-s"), _bytes(text), beat=beat)
 
     def _shell(self, arguments: str) -> str:
         return f"{'sudo -n ' if self._sudo else ''}sh {arguments}"
@@ -158,7 +162,7 @@ class SshHost:
 
         for last in (False, True):
             try:
-                return Running(self._connected(), command, stdin, beat=beat)
+                return Running.start(self._connected(), command, stdin, beat=beat)
             except (OSError, EOFError, paramiko.SSHException) as error:
                 # Nothing has started yet, so a new connection may be tried whatever the command does.
                 self.close()
@@ -194,6 +198,10 @@ class SshHost:
         raise CommandFailed(
             f"{path} cannot be read", status=int(status), host=self._name, seen=message or f"status {status}"
         )
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _broke(name: str, error: Exception) -> HostError:
