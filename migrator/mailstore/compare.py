@@ -1,4 +1,4 @@
-"""The new host's side of a look: which names rsync is to get, which ones the old host has no more, and who else wrote."""
+"""The new host's side of a look: what rsync is to get, what the old host has no more, and what others changed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ END { if (!whole || whole != NR) odd("the list of the old host was cut off") }
 # Prints those folders of the stream that are folders here too, and are not reached by a symbolic link.
 _STANDING = r"""
 stage == "standing" && /^done / { done($2); next }
-stage == "standing" { cut(); places[path]; if (facts == "d") real[path]; next }
+stage == "standing" { cut($0); places[path]; if (facts == "d") real[path]; next }
 /^D / { listed[++folders] = substr($0, 3); given[substr($0, 3)] }
 function stands(name) {
     while (name in real) {
@@ -99,7 +99,7 @@ function flush(name, type) {
 # A folder with something in it that is left out stays, as rsync --delete would leave it; the rest below it goes.
 _EXTRA = r"""
 /^done / { if (stage == "below") done($2); next }
-{ cut() }
+{ cut($0) }
 stage == "kept" {
     if (facts == "x") while ((path = parent(path)) != "") kept[path]
     next
@@ -119,16 +119,15 @@ _TOUCHED = r"""
 """
 
 _FOREIGN = r"""
-stage == "touched" { if (sub(/\/$/, "")) under[$0]; else touched[$0]; next }
-END {
-    if (failed || !finished["stat"]) exit 3
-    for (number = 1; number <= count; number++) {
-        name = order[number]
-        if (name in now && now[name] == was[name] || name in touched) continue
-        for (up = name; up != "" && !(up in under); ) up = parent(up)
-        if (up == "") print name
-    }
+stage == "touched" { if (sub(/\/$/, "")) under[$0]; else touched[$0] }
+function same(text) { }
+function differs(path, was, now) { if (!(path in touched)) gone(path, was) }
+function gone(path, was, up) {
+    if (path in touched) return
+    for (up = path; up != "" && !(up in under); ) up = parent(up)
+    if (up == "") print path
 }
+END { if (failed || !finished["beside"]) exit 3 }
 """
 
 _SH = r"""
@@ -167,8 +166,7 @@ foreign() (
     work=$1.work
     mkdir -p "$work" || exit 1
     note_stat "$1" "$work/now" || exit 3
-    awk -v words="$note_words" "$note_awk$compare_foreign" stage=touched "$2" stage=note "$1" stage=stat "$work/now" \
-        >"$work/found" || exit
+    note_compare "$1" "$work/now" "$compare_foreign" stage=touched "$2" >"$work/found" || exit
     cat "$work/found" && rm -r "$work"
 )
 """

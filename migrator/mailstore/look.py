@@ -29,45 +29,98 @@ def old_script(folder: str, prune: str, *, margin: float = MARGIN, slack: float 
     return (
         f"look_folder={shlex.quote(folder)}\nlook_margin={margin:g}\nlook_changes={shlex.quote(_CHANGED)}\n"
         f"look_linked={shlex.quote(_LINKED)}\nlook_came={shlex.quote(_CAME)}\n"
-        f"look_listed={shlex.quote(_LISTED)}\n{notes.functions(prune, slack)}{_SH}"
+        f"look_sifted={shlex.quote(_SIFTED)}\n{notes.functions(prune, slack)}{_SH}"
     )
 
 
-_LISTED = r"""
+# Prints the folders that changed. Writes what is still there as the draft of a note, and the files that changed.
+# A path below a folder that is gone may lead elsewhere now, so it is gone with it.
+_SIFTED = r"""
+function same(text) {
+    if (losses) { cut(text); if (lost_above(path, facts)) return }
+    print text >draft
+}
+function differs(path, was, now) {
+    if (lost_above(path, was)) return
+    if (was ~ /^d/ && who(was) != who(now)) lose(path)
+    else if (was !~ /^d/ && now ~ /^d/) changed[parent(path)]
+    else {
+        print line(now, path, limit) >draft
+        if (was ~ /^d/) changed[path]
+        else print now "|" path >fresh
+    }
+}
+function gone(path, was) {
+    if (lost_above(path, was)) return
+    if (was ~ /^d/) lose(path)
+    else changed[parent(path)]
+}
+function lost_above(path, was) {
+    if (!losses || !(parent(path) in lost)) return 0
+    if (was ~ /^d/) lost[path]
+    return 1
+}
+function lose(path, base) {
+    if (path == ".") odd("the folder of the tree is another one")
+    losses = 1
+    lost[path]
+    print path >missing
+    changed[parent(path)]
+    # What was a Maildir may be none any more, and then its files were never noted.
+    if (path ~ /\/(cur|new|tmp)$/) {
+        base = substr(path, 1, length(path) - 3)
+        turned[base "cur"]
+        turned[base "new"]
+    }
+}
 END {
-    if (failed || !finished["stat"]) exit 3
-    for (number = 1; number <= count; number++) if (order[number] in changed) print order[number]
+    if (failed || !finished["beside"]) exit 3
+    for (path in turned) { print path >turning; delete changed[path] }
+    for (path in changed) print path
 }
 """
 
-# Prints the folders that came in folders that changed.
+# Prints the folders that came in folders that changed; writes those of a Maildir that is none any more.
 _CAME = r"""
-stage == "inside" && /^done / { done($2); next }
-stage == "inside" && /^1 d/ { cut(); if (!(path in known)) print path }
-END { if (failed || !finished[stage]) exit 3 }
+stage == "draft" { if (/^d/) { cut($0); known[path] } next }
+stage == "turned" { if ($0 in known) print >turned; next }
+/^1 d/ { cut($0); if (!(path in known)) print path }
+END { if (failed) exit 3 }
 """
 
-# Reads the note and the names as they are now, the folders that came, then what is in each that changed or came.
+# Reads what is gone, what came, the draft and the files that changed; then what is in each folder that did.
 _CHANGED = r"""
+stage == "missing" { base[$0]; next }
 stage == "came" && /^done / { done($2); next }
-stage == "came" { if (index($0, "\002")) odd("a name that cannot be told"); came[$0]; next }
-stage == "inside" && !placed++ { place() }
+stage == "came" { if (index($0, "\002")) odd("a name that cannot be told"); set[$0]; next }
+stage == "draft" {
+    cut($0)
+    if (/^d/) { folders++; known[path]; base[path]; set[path] }
+    else { kept[path]; if (path ~ /\/(cur|new)\/[^\/]*$/) { held[path] = $0; next } }
+    keep($0)
+    next
+}
+stage == "fresh" { cut($0); fetch(facts, "F " path); next }
+stage == "inside" && !placed++ { for (path in held) if (!mail(parent(path), set)) keep(held[path]) }
+/^e / && messages { print; next }
 /^done / { done($2); next }
-{ cut(); depth = substr(facts, 1, 1); facts = substr(facts, 3) }
+/^e / { if (!((folder "/" substr($0, 3)) in kept)) odd("a file that was not noted"); print; next }
+{ cut($0); depth = substr(facts, 1, 1); facts = substr(facts, 3) }
 depth == 0 {
     if (facts !~ /^d/) next
-    inbox = mail(path, set)
-    wasbox = path in known && mail(path, base)
+    folder = path
     skip = length(path) + 2
+    inbox = mail(path, set)
+    messages = inbox && path in known && mail(path, base)
     print "D " path
-    if (!(path in known)) { folders++; keep(facts) }
+    if (!(path in known)) { folders++; keep(line(facts, path, limit)) }
     next
 }
 facts ~ /^d/ { print (path in known ? "p " : "n ") substr(path, skip); next }
 path in kept { print "e " substr(path, skip); next }
 {
-    if (!inbox) keep(facts)
-    if (wasbox && when(facts) < begun - margin) print "e " substr(path, skip)
+    if (!inbox) keep(line(facts, path, limit))
+    if (messages && when(facts) < since) print "e " substr(path, skip)
     else fetch(facts, "f " substr(path, skip))
 }
 END {
@@ -75,18 +128,7 @@ END {
     print "end " noted + 0 >note
     print "total", folders + 0, noted + 0 >total
 }
-function place(number) {
-    for (path in known) set[path]
-    for (path in came) set[path]
-    for (number = 1; number <= count; number++) {
-        path = order[number]
-        if (path in fresh) fetch(now[path], "F " path)
-        if (path in known) folders++
-        else if (!(path in kept) || mail(parent(path), set)) continue
-        keep(now[path])
-    }
-}
-function keep(facts) { noted++; print line(facts, path, limit) >note }
+function keep(text) { noted++; print text >note }
 function fetch(facts, said, word) {
     print said
     split(facts, word, " ")
@@ -96,9 +138,9 @@ function fetch(facts, said, word) {
 
 # Of a file with several names every name is fetched, or the new host would keep the others apart from it.
 _LINKED = r"""
-stage == "linked" { cut(); split(facts, word, " "); links[who(facts)] = word[8]; next }
+stage == "linked" { cut($0); split(facts, word, " "); links[who(facts)] = word[8]; next }
 /^done / { done($2); next }
-{ cut(); if (who(facts) in links) { found[who(facts)]++; print "F " path } }
+{ cut($0); if (who(facts) in links) { found[who(facts)]++; print "F " path } }
 END {
     if (failed || !finished[stage]) exit 3
     for (id in links) if (found[id] < links[id]) exit 4
@@ -129,31 +171,38 @@ look_mark() {
     mv "$work/made" "$work/next" && cat "$work/said"
 }
 look_changed() {
-    read -r note_head <"$work/$1" || return 3
-    case $note_head in *" $2") ;; *) [ "$2" = - ] || return 3 ;; esac
-    rm -f "$work/next" "$work/linked"
+    read -r _ _ _ note_begun note_token <"$work/$1" || return 3
+    if [ "$2" != - ] && [ "$2" != "$note_token" ]; then return 3; fi
+    rm -f "$work/next"
+    for name in draft fresh missing turning turned linked; do : >"$work/$name" || return 1; done
+    look_since=$(awk -v begun="$note_begun" -v margin="$look_margin" 'BEGIN { printf "%.3f", begun - margin }')
     set -- "$work/$1" $(note_limit)
     note_stat "$1" "$work/now" || return 3
-    look_awk "$1" "$look_listed" >"$work/changed" || return
-    look_list <"$work/changed" >"$work/inside" && note_fine || return 3
-    look_awk "$1" "$look_came" stage=inside "$work/inside" >"$work/roots" || return
-    note_find "$note_prune -type d -printf '%p\\0'" <"$work/roots" >"$work/came" && note_fine || return 3
-    grep -v '^done ' "$work/came" | look_list >"$work/below" && note_fine || return 3
+    note_compare "$1" "$work/now" "$look_sifted" limit="$3" draft="$work/draft" fresh="$work/fresh" \
+        missing="$work/missing" turning="$work/turning" >"$work/changed" || return
+    # Of a message that did not change for long the name is all that matters, and there are many.
+    look_list "! -type d ! -newerct @$look_since \\( -path '*/cur/*' -o -path '*/new/*' \\) -printf 'e %f\\0' -o" \
+        <"$work/changed" >"$work/inside" && note_fine || return 3
+    look_came || return
     printf 'note 1 %s %s\n' "$note_words" "$2" >"$work/head" || return 1
-    look_awk "$1" "$look_changes" limit="$3" stage=came "$work/came" \
-        stage=inside "$work/inside" stage=below "$work/below" >"$work/stream" || return
+    awk -v since="$look_since" -v limit="$3" -v note="$work/made" -v linked="$work/linked" -v total="$work/total" \
+        "$note_awk$look_changes" stage=missing "$work/missing" stage=came "$work/came" stage=draft "$work/draft" \
+        stage=fresh "$work/fresh" stage=inside "$work/inside" stage=below "$work/below" >"$work/stream" || return
     if [ -s "$work/linked" ]; then look_links || return; fi
     cat "$work/head" "$work/made" >"$work/whole" && mv "$work/whole" "$work/next" &&
     cat "$work/stream" "$work/total" && echo end
 }
-# Given a note and what to do with it and with the names as they are now, and what to read after them.
-look_awk() {
-    note_base=$1 note_do=$2
-    shift 2
-    awk -v words="$note_words" -v margin="$look_margin" -v note="$work/made" -v linked="$work/linked" \
-        -v total="$work/total" "$note_awk$note_do" stage=note "$note_base" stage=stat "$work/now" "$@"
+# Folders that came bring folders with them, and everything in them is looked at.
+look_came() {
+    echo 'done 0' >"$work/came" && echo 'done 0' >"$work/below" || return 1
+    if [ ! -s "$work/turning" ] && ! grep -q '^1 d' "$work/inside"; then return; fi
+    awk -v turned="$work/turned" "$note_awk$look_came" stage=draft "$work/draft" stage=turned "$work/turning" \
+        stage=inside "$work/inside" >"$work/roots" || return
+    note_find "$note_prune -type d -printf '%p\\0'" <"$work/roots" >"$work/came" && note_fine || return 3
+    { grep -v '^done ' "$work/came"; cat "$work/turned"; } | look_list '' >"$work/below" && note_fine || return 3
 }
-look_list() { note_find "-maxdepth 1 $note_prune -printf '%d $note_facts'"; }
+# Given words of find that go before the usual ones.
+look_list() { note_find "-maxdepth 1 $note_prune $1 -printf '%d $note_facts'"; }
 look_links() {
     sed 's/^[^|]*|\(\.\/[^/]*\).*/\1/' "$work/linked" | sort -u | look_partners
     case $? in

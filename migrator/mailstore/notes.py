@@ -31,24 +31,20 @@ def functions(prune: str, slack: float = SLACK) -> str:
     return (
         f"note_prune={shlex.quote(prune)}\nnote_words={zlib.crc32(prune.encode(errors='surrogateescape')):08x}\n"
         f"note_slack={slack:g}\nnote_far={max(slack, FAR_SLACK) if slack >= SLACK else slack:g}\n"
-        f"note_awk={shlex.quote(LIBRARY)}\nnote_made={shlex.quote(_MADE)}\n{_SH}"
+        f"note_awk={shlex.quote(LIBRARY)}\nnote_beside={shlex.quote(BESIDE)}\nnote_made={shlex.quote(_MADE)}\n{_SH}"
     )
 
 
-# What every awk program below begins with. A name that was noted is one of: known (a folder, still the same one),
-# kept (no folder, then and now), or gone. Each can be told only below a known folder: a path may lead elsewhere now.
+# What every awk program begins with. After `cut` there are `facts` and `path`.
 LIBRARY = r"""
 function odd(why) { print why >"/dev/stderr"; failed = 1; exit 3 }
-function cut(bar) {
-    if (index($0, "\002")) odd("a name that cannot be told")
-    bar = index($0, "|")
-    facts = substr($0, 1, bar - 1)
-    path = substr($0, bar + 1)
+function cut(text, bar) {
+    if (index(text, "\002")) odd("a name that cannot be told")
+    bar = index(text, "|")
+    facts = substr(text, 1, bar - 1)
+    path = substr(text, bar + 1)
 }
-function parent(name) {
-    if (!match(name, /\/[^\/]*$/)) return ""
-    return substr(name, 1, RSTART - 1)
-}
+function parent(name) { return match(name, /\/[^\/]*$/) ? substr(name, 1, RSTART - 1) : "" }
 function who(facts, word) { split(facts, word, " "); return word[1] " " word[2] " " word[3] }
 function when(facts, word) { split(facts, word, " "); return word[4] + 0 }
 function mail(folder, set, last, base) {
@@ -66,36 +62,40 @@ function done(status) {
     # find says 1, and xargs 123, where a name was gone; what it said of others is looked at besides.
     if (finished[stage]++ || status !~ /^(0|1|123)$/) odd("the look at " stage " failed: " status)
 }
-stage == "note" && FNR == 1 {
-    if ($1 != "note" || $2 != 1 || $3 != words) odd("another kind of note")
-    begun = $4
-    token = $5
+"""
+
+# Reads the names as they are now, and beside it the note, which has them in the same order. Calls same(now),
+# differs(path, was, now) and gone(path, was). Most names are as they were, so little is done for one.
+BESIDE = r"""
+function advance() {
+    if ((getline noted <base) <= 0) odd("a torn note")
+    if (noted !~ /^end /) number++
+    else if (noted == "end " number) ended = 1
+    else odd("a torn note")
+}
+stage != "beside" { next }
+!started++ {
+    if ((getline noted <base) <= 0 || split(noted, head, " ") < 4 || head[2] != 1 || head[3] != words)
+        odd("another kind of note")
+    advance()
+}
+/^done / {
+    done($2)
+    for (; !ended; advance()) { cut(noted); gone(path, facts) }
     next
 }
-stage == "note" && /^end / { if ($2 != count) odd("a torn note"); whole = 1; next }
-stage == "note" { cut(); was[path] = facts; order[++count] = path; if (facts ~ /^d/) base[path]; next }
-stage == "stat" && /^done / { done($2); settle(); next }
-stage == "stat" { cut(); now[path] = facts; next }
-function settle(number, name, up) {
-    if (!whole) odd("a torn note")
-    for (number = 1; number <= count; number++) {
-        name = order[number]
-        up = parent(name)
-        if (name != "." && !(up in known)) continue
-        if (!(name in now)) changed[up]
-        else if (was[name] ~ /^d/) {
-            if (who(was[name]) != who(now[name])) { changed[up]; continue }
-            known[name]
-            if (was[name] != now[name]) changed[name]
-        } else if (now[name] ~ /^d/) changed[up]
-        else {
-            kept[name]
-            if (was[name] != now[name]) fresh[name]
-        }
+{
+    for (; noted != $0; advance()) {
+        if (ended) odd("a name that was not asked for")
+        cut(noted)
+        was = facts
+        told = path
+        cut($0)
+        if (path == told) { differs(path, was, facts); advance(); next }
+        gone(told, was)
     }
-    if (!("." in known)) odd("the folder of the tree is another one")
-    # Where a folder of messages is one no more, its files were never noted.
-    for (name in known) if (mail(name, base) && !mail(name, known)) changed[name]
+    same($0)
+    advance()
 }
 """
 
@@ -103,7 +103,7 @@ function settle(number, name, up) {
 _MADE = r"""
 /^done / { done($2); next }
 $0 == "m" { names++; next }
-{ cut(); names++; noted++; print line(facts, path, limit) >>note }
+{ cut($0); names++; noted++; print line(facts, path, limit) >>note }
 /^d/ { folders++; if (path ~ /\/(cur|new|tmp)$/) set[path] }
 END {
     if (failed) exit 3
@@ -125,6 +125,12 @@ note_find() {
 # What find could not look at is fine where it is gone, and nowhere else.
 note_fine() {
     ! grep -Eqv ': (No such file or directory|Not a directory)$' "$work/errors"
+}
+# Given a note, the names as they are now, and a program with same, differs and gone; then more words for awk.
+note_compare() {
+    note_base=$1 note_now=$2 note_do=$3
+    shift 3
+    awk -v words="$note_words" -v base="$note_base" "$note_awk$note_do$note_beside" "$@" stage=beside "$note_now"
 }
 note_limit() {
     case $(stat -f -c %T .) in
@@ -149,7 +155,7 @@ note_tree() {
         note_find "-mindepth 1 -maxdepth 1 $note_prune ! -type d -printf '$note_facts'" <"$work/plain" |
         awk -v stage=plain -v limit="$3" "$note_awk"'
             /^done / { done($2); next }
-            { cut(); print line(facts, path, limit) }
+            { cut($0); print line(facts, path, limit) }
             END { if (failed || !finished[stage]) exit 3 }' >"$work/more" || return
         note_fine || return 3
         cat "$work/more" >>"$1" || return 1
