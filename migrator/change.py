@@ -61,15 +61,18 @@ class Upload:
 class Rsync:
     """One pass over one tree of the plan, pulled by the new host.
 
-    `delete` removes from the new host what the old one no longer has; `checksum` compares contents instead of
-    size and time; `keep_younger` leaves a file that is younger on the new host as it is.
+    `scope` "whole" looks at everything, "changed" at what changed since an earlier pass ended: since the last one, or
+    with `delete` since the last one that deleted. `delete` removes from the new host what the old one no longer has,
+    unless that is more than `max_delete` of the tree; `keep_younger` leaves a file that is younger on the new host as
+    it is. After `longest` seconds the pass is given up.
     """
 
     tree: int  # index in plan.sync
+    scope: Literal["whole", "changed"] = "whole"
     delete: bool = False
-    checksum: bool = False
+    max_delete: float = 1.0  # 0 to 1
     keep_younger: bool = False
-    longest: float = 7 * 86400.0  # seconds, after which the pass is given up
+    longest: float = 7 * 86400.0  # rsync itself gives up when nothing moves
     host: HostName = "new"
     kind: Literal["rsync"] = "rsync"
 

@@ -138,7 +138,7 @@ class FakeCopies:
         self.lines: dict[int, tuple[str, ...]] = {}
         self.away: dict[int, tuple[str, ...]] = {}
 
-    def differences(self, tree: int, *, checksum: bool, delete: bool) -> tuple[str, ...]:
+    def differences(self, tree: int) -> tuple[str, ...]:
         return self.lines.get(tree, ())
 
     def homeless(self, tree: int) -> tuple[str, ...]:

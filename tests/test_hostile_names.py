@@ -20,9 +20,11 @@ from migrator.hosts import script as scripts
 from migrator.hosts.ssh import _reading
 from migrator.hosts.sshd import settings_script
 from migrator.hosts.upload import upload_script
-from migrator.mailstore import access, arrivals, rsync
+from migrator.mailstore import access, arrivals
+from migrator.mailstore.copying import Pass
+from migrator.mailstore.way import Way
 from migrator.mailstore.wrapper import wrapper_script
-from migrator.plan import SyncTree, places
+from migrator.plan import CopyPlan, SyncTree, places
 from migrator.steps.rules import tree_scripts
 
 WORDS = (
@@ -128,16 +130,11 @@ def test_a_pass_takes_its_target_and_patterns_as_they_are(
 ) -> None:
     with sandbox() as folder:
         program(folder, "rsync", 'for each; do printf "%s\\000" "$each"; done >"$HOME/told"')
+        program(folder, "ssh", ":")
         program(folder, "getent", 'echo "x:x:0:0::$HOME:/bin/sh"')
         tree = SyncTree(f"/{source}/", f"{folder}/{target}/", tuple(exclude))
-        script = rsync.pull_script(
-            rsync.pass_words(tree, delete=True),
-            index=3,
-            tree=tree,
-            name="unit",
-            endpoint=("2001:db8::10", 22, "mover"),
-            state=f"{folder}/state",
-        )
+        way = Way("unit", "2001:db8::10", 22, "mover", state=f"{folder}/state")
+        script = Pass("unit", 3, tree, way, CopyPlan(), state=f"{folder}/state").whole()
         done = run(script, folder)
         assert (done.returncode, done.stderr) == (0, b"")
         words = told(folder)

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from migrator.errors import CommandFailed, HostError
-from migrator.executor.home import Homecoming, RelayedHost
+from migrator.executor.home import Homecoming
+from migrator.executor.ways import ReachableHost, Ways
 from migrator.hosts.base import Output
 from migrator.hosts.tunnel import rehearse
-from migrator.mailstore import rsync
+from migrator.mailstore import copying, copying_script, rsync
 from migrator.mailstore.progress import Statistics, parse_items, parse_statistics
-from migrator.plan import Plan
-
-
-class ReachableHost(RelayedHost, Protocol):
-    """A mail host that a rehearsal can be relayed to, and that knows how it is reached."""
-
-    def endpoint(self) -> tuple[str, int, str]:
-        """Return host, port and user as ssh_config makes them of the plan."""
+from migrator.plan import Plan, SyncTree
 
 
 class RsyncCopies:
@@ -30,14 +22,34 @@ class RsyncCopies:
         self._plan = plan
         self._old = old
         self._new = new
+        self._ways = Ways(plan, old, new)
 
-    def differences(self, tree: int, *, checksum: bool, delete: bool) -> tuple[str, ...]:
-        """Return rsync's itemized differences of a tree; see Copies."""
-        return parse_items(self._rehearse(tree, checksum=checksum, delete=delete, itemize=True).stdout)
+    def differences(self, tree: int) -> tuple[str, ...]:
+        """Return in what a tree differs; see Copies."""
+        planned = self._plan.sync[tree]
+        with self._ways.way() as way:
+            proof = copying.Pass(
+                self._plan.name,
+                tree,
+                planned,
+                way,
+                self._plan.copying,
+                spool=self._plan.old.mail_spool,
+                delete=True,
+            )
+            output = self._new.inspect(proof.differences())
+        if output.status == copying_script.CANNOT_TELL:
+            return parse_items(self._rehearse(tree, checksum=True, delete=True, itemize=True).stdout)
+        if output.status != 0:
+            raise self._failed(planned, output)
+        extra = tuple(
+            line for line in output.stdout.split("\n") if line.startswith(("extra ", "changed by others: "))
+        )
+        return (*extra, *parse_items(output.stdout))
 
-    def counts(self, tree: int, *, checksum: bool = False, delete: bool = False) -> Statistics:
+    def counts(self, tree: int, *, delete: bool = False) -> Statistics:
         """Return how much a pass over a tree would copy and delete. Raises CommandFailed where rsync cannot tell."""
-        return parse_statistics(self._rehearse(tree, checksum=checksum, delete=delete, itemize=False).stdout)
+        return parse_statistics(self._rehearse(tree, checksum=False, delete=delete, itemize=False).stdout)
 
     def homeless(self, tree: int) -> tuple[str, ...]:
         """Return what the new host has and the old one lacks; see Copies."""
@@ -47,6 +59,7 @@ class RsyncCopies:
         planned = self._plan.sync[tree]
         words = rsync.pass_words(
             planned,
+            copying=self._plan.copying,
             delete=delete,
             checksum=checksum,
             dry_run=True,
@@ -63,12 +76,15 @@ class RsyncCopies:
         if output.status < 0:
             raise HostError("the connection ended before rsync did", host="new")
         if output.status != 0:
-            raise CommandFailed(
-                f"rsync cannot compare {planned.source} of the old host with {planned.target} of the new one",
-                status=output.status,
-                host="new",
-                expected="exit status 0",
-                seen="\n".join(filter(None, (output.stderr.strip()[-300:], output.stdout.strip()[-300:]))),
-                advice=rsync.advice(output.status),
-            )
+            raise self._failed(planned, output)
         return output
+
+    def _failed(self, planned: SyncTree, output: Output) -> CommandFailed:
+        return CommandFailed(
+            f"rsync cannot compare {planned.source} of the old host with {planned.target} of the new one",
+            status=output.status,
+            host="new",
+            expected="exit status 0",
+            seen="\n".join(filter(None, (output.stderr.strip()[-300:], output.stdout.strip()[-300:]))),
+            advice=rsync.advice(output.status),
+        )

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from migrator.change import BringHome, Command, DnsUpdate, FileEdit, Note, Rsync, SendProbe, Shell, Upload
 from migrator.errors import MigrateError
 from migrator.event import Event
-from migrator.executor.copies import ReachableHost, RsyncCopies
+from migrator.executor.copies import RsyncCopies
 from migrator.executor.updates import DnsUpdater
+from migrator.executor.ways import ReachableHost
 from migrator.plan import Plan
 from migrator.secret import MASK
 
@@ -78,7 +79,7 @@ class DryRunExecutor:
         words = f"rsync of {tree.source} on the old host to {tree.target} on the new one"
         words += ", deletions included" if command.delete else ""
         try:
-            counts = self._copies.counts(command.tree, checksum=command.checksum, delete=command.delete)
+            counts = self._copies.counts(command.tree, delete=command.delete)
         except MigrateError as error:
             return f"{words}: rsync cannot tell yet how much ({error.seen or error.message})"
         return f"{words}: {counts}"

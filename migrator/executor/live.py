@@ -8,22 +8,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 from migrator.change import BringHome, Command, DnsUpdate, Note, Rsync, SendProbe, Shell, Upload
-from migrator.errors import CommandFailed, SmtpError, VerifyFailed
+from migrator.errors import CommandFailed, MigrateError, Refused, SmtpError, VerifyFailed
 from migrator.event import Event, Kind
-from migrator.executor.copies import ReachableHost
 from migrator.executor.home import Homecoming
 from migrator.executor.updates import DnsUpdater
+from migrator.executor.ways import ReachableHost, Ways
 from migrator.hosts.base import Output
 from migrator.hosts.script import BUSY
 from migrator.hosts.upload import CHANGED, upload_script
-from migrator.mailstore import rsync
+from migrator.mailstore import copying, copying_script, rsync
 from migrator.mailstore.progress import parse_progress, parse_statistics
 from migrator.net.smtp import Conversation, converse, smoke_message
 from migrator.plan import Plan, SyncTree
 from migrator.retry import COPY, Sleep
-
-RSYNC_TIMEOUT = 7 * 86400.0
-"""The longest a pass may take, in seconds; rsync itself gives up when nothing moves."""
 
 _SHOWN = 20
 _PROGRESS_EVERY = 0.5  # seconds
@@ -50,6 +47,7 @@ class LiveExecutor:
         self._now = now
         self._sleep = sleep
         self._updater = DnsUpdater(plan)
+        self._ways = Ways(plan, hosts["old"], hosts["new"])
 
     def execute(self, command: Command) -> bool:
         """Perform a command and return True. Raises MigrateError where it fails."""
@@ -118,26 +116,54 @@ class LiveExecutor:
             self._tell(Kind.MESSAGE, "old", text, {"left": list(brought.left)})
 
     def _pull(self, command: Rsync, tree: SyncTree) -> Output:
-        words = rsync.pass_words(
-            tree,
-            delete=command.delete,
-            checksum=command.checksum,
-            keep_younger=command.keep_younger,
-            spool=self._plan.old.mail_spool,
-        )
-        script = rsync.pull_script(
-            words,
-            index=command.tree,
-            tree=tree,
-            name=self._plan.name,
-            endpoint=self._hosts["old"].endpoint(),
-        )
-        output = self._hosts["new"].perform(
-            script, timeout=RSYNC_TIMEOUT, on_line=_ProgressReader(self._tell, tree.source)
-        )
-        if rsync.passed(output.status, final=command.delete):
-            return output
+        with self._ways.way() as way:
+            planned = copying.Pass(
+                name=self._plan.name,
+                index=command.tree,
+                tree=tree,
+                way=way,
+                copying=self._plan.copying,
+                spool=self._plan.old.mail_spool,
+                delete=command.delete,
+                max_delete=command.max_delete,
+                keep_younger=command.keep_younger,
+            )
+            output = self._made(command, planned)
+        if output.status != 0:
+            raise self._unmade(output, tree)
+        return output
+
+    def _made(self, command: Rsync, planned: copying.Pass) -> Output:
+        progress = _ProgressReader(self._tell, planned.tree.source)
+        perform = self._hosts["new"].perform
+        if command.scope == "changed" and planned.prune is not None:
+            output = perform(planned.changed(), timeout=command.longest, on_line=progress)
+            if output.status != copying_script.CANNOT_TELL:
+                return output
+            why = f"{planned.tree.source}: everything is looked at. {_brief(output.stderr)}".rstrip()
+            self._tell(Kind.MESSAGE, "new", why, {"tree": command.tree})
+        return perform(planned.whole(), timeout=command.longest, on_line=progress)
+
+    def _unmade(self, output: Output, tree: SyncTree) -> MigrateError:
+        """Return what the end of a pass means that did not succeed."""
         seen = f"exit status {output.status}: {_last_words(output)}"
+        if output.status == copying_script.TOO_MANY:
+            return Refused(
+                f"a pass would delete too much of {tree.target}",
+                host="new",
+                expected=f"at most {self._plan.copying.max_delete:.0%} of it to be deleted (max_delete)",
+                seen=_last_words(output),
+                advice=f"see that {tree.source} of the old host is mounted, whole, and the right folder",
+                lifted_by="max-delete",
+            )
+        if output.status == copying_script.FOREIGN:
+            return VerifyFailed(
+                f"{tree.target} was changed by others",
+                host="new",
+                expected="a tree that only this migration changes until the new host opens",
+                seen=_last_words(output),
+                advice="see who does: IMAP and POP of the new host have to wait until it opens",
+            )
         known = {
             "host": "new",
             "expected": "exit status 0",
@@ -146,12 +172,12 @@ class LiveExecutor:
         }
         if output.status == rsync.VANISHED:
             # Not this pass then; the step's next attempt may find them gone for good.
-            raise VerifyFailed(f"files of {tree.source} vanished during the pass", **known)
+            return VerifyFailed(f"files of {tree.source} vanished during the pass", **known)
         if output.status in rsync.BROKEN:
             text = f"{tree.source}: rsync broke off with exit status {output.status}"
             self._tell(Kind.MESSAGE, "new", text, {"status": output.status})
-            raise _BrokenOff(f"rsync of {tree.source} failed", status=output.status, **known)
-        raise CommandFailed(f"rsync of {tree.source} failed", status=output.status, **known)
+            return _BrokenOff(f"rsync of {tree.source} failed", status=output.status, **known)
+        return CommandFailed(f"rsync of {tree.source} failed", status=output.status, **known)
 
     def _probe(self, command: SendProbe) -> None:
         wanted = command.expect == "accepted"
@@ -199,6 +225,10 @@ class _ProgressReader:
             **{"rate": progress.rate, "remaining": progress.remaining},
         }
         self._tell(Kind.PROGRESS, "new", text, data)
+
+
+def _brief(text: str) -> str:
+    return text.strip().rpartition("\n")[2][:200]
 
 
 def _last_words(output: Output) -> str:

@@ -16,6 +16,9 @@ LOG_FORMAT = "%M %l |%i|%n"
 _EARLIER = 2
 """Seconds by which a mark is older than the look before it: clocks of file systems tick more slowly than `date`."""
 
+AS_BEFORE = -1
+"""In place of the time of a look: there was none, and what arrived since the one before is still looked for."""
+
 _STARTED = "sed -n 's/^btime //p' /proc/stat"
 """Prints when the host was started by its clock of now (proc(5)): another time where that clock was set since."""
 
@@ -52,9 +55,12 @@ def log_path(name: str, index: int, state: str = STATE) -> str:
 def begin_script(name: str, looked: int | None, state: str = STATE) -> str:
     """Return the script that marks a pass as begun, in a folder that exists.
 
-    Given when the last look at the new host was (None: there was none, and what is there is given up).
+    Given when the last look at the new host was (None: there was none, and what is there is given up; or AS_BEFORE).
     """
     mark = f"{folder(name, state)}/copying"
+    if looked == AS_BEFORE:
+        before = f"{folder(name, state)}/copied"
+        return f"if [ -e {before} ]; then cp -p {before} {mark}; else {_STARTED} >{mark}; touch -d @0 {mark}; fi\n"
     when = "" if looked is None else f"-d @{max(0, looked - _EARLIER)} "
     return f"{_STARTED} >{mark}\ntouch {when}{mark}\n"
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
-
 from migrator.mailstore import arrivals
-from migrator.mailstore.access import TREE, KeyPaths, ssh_words
-from migrator.plan import SyncTree
+from migrator.mailstore.access import TREE
+from migrator.plan import CopyPlan, SyncTree
 
 STALL = 900
 """Seconds without a byte after which rsync gives up; comparing contents of a large mbox is silent for a while."""
@@ -50,32 +48,39 @@ _ADVICE = {
 def pass_words(
     tree: SyncTree,
     *,
+    copying: CopyPlan,
     delete: bool = False,
     checksum: bool = False,
     keep_younger: bool = False,
     dry_run: bool = False,
     itemize: bool = False,
-    numeric_ids: bool = False,
+    listed: bool = False,
     spool: str = "",
 ) -> tuple[str, ...]:
     """Return rsync's options for a pass over a tree, without the way to the old host.
 
-    Hard links stay links (Maildir programs make them). What is excluded is kept on the new host as well when
-    others are deleted. Owners go by name where both hosts know it, unless `numeric_ids`. With `keep_younger`
-    a file that is younger on the new host stays: mail came in there during the pass, which the next guard reports.
-    Locks of mailboxes in `spool`, the old host's, or a usual one stay behind: nobody on the new host would lift them.
+    Hard links stay links (Maildir programs make them), and holes stay holes. What is excluded is kept on the new host
+    as well when others are deleted. Owners go by name where both hosts know it. With `keep_younger` a file that is
+    younger on the new host stays: mail came in there during the pass, which the next guard reports. Locks of mailboxes
+    in `spool`, the old host's, or a usual one stay behind: nobody on the new host would lift them. `listed` is for a
+    pass that is given its names, from which what stays behind was left out: rsync refuses a name that it excludes.
     """
-    words = ["rsync", "-aH", "--partial", f"--timeout={STALL}"]
-    words += ["--numeric-ids"] if numeric_ids else []
+    words = ["rsync", "-aHS", "--partial", f"--timeout={STALL}"]
     words += ["--delete-after"] if delete else []
     words += ["--update"] if keep_younger else []
     words += ["--checksum"] if checksum else []
     words += ["--dry-run"] if dry_run else []
     words += ["--out-format=%i %n%L"] if itemize else ["--stats"]
     words += [] if dry_run else ["--info=progress2"]
-    words += ["--exclude=/*.lock"] if tree.source.rstrip("/") in (*_SPOOLS, spool.rstrip("/")) else []
-    words += [f"--exclude={pattern}" for pattern in tree.exclude]
+    words += [f"--bwlimit={max(1, copying.bwlimit // 1024)}"] if copying.bwlimit and not dry_run else []
+    words += [] if listed else [f"--exclude={pattern}" for pattern in excluded(tree, spool)]
     return tuple(words)
+
+
+def excluded(tree: SyncTree, spool: str) -> tuple[str, ...]:
+    """Return the patterns of what stays behind of a tree, given the old host's mail spool (see pass_words)."""
+    locks = ("/*.lock",) if tree.source.rstrip("/") in (*_SPOOLS, spool.rstrip("/")) else ()
+    return (*locks, *tree.exclude)
 
 
 def destination(tree: SyncTree) -> str:
@@ -83,61 +88,14 @@ def destination(tree: SyncTree) -> str:
     return tree.target.rstrip("/") + "/"
 
 
-def pull_script(
-    words: tuple[str, ...],
-    *,
-    index: int,
-    tree: SyncTree,
-    name: str,
-    endpoint: tuple[str, int, str],
-    state: str = arrivals.STATE,
-) -> str:
-    """Return the sh script for the new host that pulls the plan's tree `index` with the migration's key.
-
-    Given rsync's options and the old host's name, port and user. The old host gets a number and no path, so what
-    a path may hold (spaces, quotes, wildcards) never meets a remote shell. A target that is missing is made, and
-    what is copied is added to the log of the tree (see arrivals), unless it is a rehearsal.
-    """
-    host, port, user = endpoint
-    place = f"[{host}]" if ":" in host else host
-    target = shlex.quote(destination(tree))
-    make = ""
-    if "--dry-run" not in words:
-        log = arrivals.log_path(name, index, state)
-        make = _made(target, log)
-        words += _log_words(words, log)
-    transport = " ".join(ssh_words(KeyPaths.of(name, "$home"), port))
-    return (
-        "export RSYNC_PROTECT_ARGS=0\n"  # the wrapper takes plain arguments
-        'home=$(getent passwd "${SUDO_USER:-$(id -un)}" | cut -d : -f 6)\n'
-        f'{make}{shlex.join(words)} -e "{transport}" --rsync-path={TREE}{index} '
-        f"{shlex.quote(f'{user}@{place}:.')} {target}\n"
-    )
-
-
-def _made(target: str, log: str) -> str:
-    # rsync would go on without a log that it cannot write, and what it copied would look like mail of the new host.
-    return (
-        f"[ -d {target} ] || mkdir -p -- {target} || exit 1\n"
-        f"(umask 077; mkdir -p {log.rpartition('/')[0]} && : >>{log}) || exit 1\n"
-        "export TZ=UTC0\n"
-    )
-
-
-def _log_words(words: tuple[str, ...], log: str) -> tuple[str, ...]:
-    # Comparing contents, rsync may set a time and send nothing; only with this does it log that as well.
-    told = ("--out-format=%i",) if "--checksum" in words else ()
-    return (f"--log-file={log}", f"--log-file-format={arrivals.LOG_FORMAT}", *told)
+def log_words(log: str) -> tuple[str, ...]:
+    """Given the log of a tree, return the options by which rsync writes there what it copies."""
+    return (f"--log-file={log}", f"--log-file-format={arrivals.LOG_FORMAT}")
 
 
 def relayed_words(words: tuple[str, ...], *, index: int) -> tuple[str, ...]:
     """Return the whole rsync command for a pass whose way to the old host somebody else makes (`-e` comes before)."""
     return (*words, f"--rsync-path={TREE}{index}")
-
-
-def passed(status: int, *, final: bool) -> bool:
-    """Return whether a pass with this exit status counts: files may vanish from under any but the final one."""
-    return status == 0 or (status == VANISHED and not final)
 
 
 def advice(status: int, said: str = "") -> str:

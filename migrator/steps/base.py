@@ -41,10 +41,11 @@ class Names(Protocol):
 class Copies(Protocol):
     """What a step may ask about a tree of the plan on both hosts. Nothing is transferred."""
 
-    def differences(self, tree: int, *, checksum: bool, delete: bool) -> tuple[str, ...]:
-        """Return rsync's itemized differences of a tree, old against new; empty where they are equal.
+    def differences(self, tree: int) -> tuple[str, ...]:
+        """Return in what a tree differs, old against new, by contents, as rsync itemizes it; empty: they are equal.
 
-        Raises CommandFailed where rsync cannot tell.
+        What cannot have changed since a pass that proved it equal is not read again. Raises CommandFailed, HostError
+        where nobody can tell.
         """
 
     def homeless(self, tree: int) -> tuple[str, ...]:

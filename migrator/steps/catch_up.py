@@ -23,7 +23,7 @@ class CatchUp(Step):
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield one pass, unless it was made."""
         if "catch-up" not in context.memory:
-            yield from one_pass(context, "catch-up", "the catching-up")
+            yield from one_pass(context, "catch-up", "the catching-up", scope="changed")
 
     def verify(self, context: Context) -> None:
         """Nothing is promised here: the final pass makes the copy exact, and is measured."""

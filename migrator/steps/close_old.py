@@ -15,8 +15,8 @@ class CloseOld(Step):
 
     name = "close-old"
     phase = Phase.CUTOVER
+    after = {"firewall": "sweep"}
     suspends = "wait"
-    after = {"firewall": "close-new"}
 
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield the closing together with the timer on the host that ends it."""

@@ -9,7 +9,7 @@ from migrator.errors import StartOver
 from migrator.net.firewall import CLOSED, OPEN, PortState
 from migrator.steps.base import Context, Phase, Step
 from migrator.steps.common import daemons, port
-from migrator.steps.common.passes import expect_equal, guard, one_pass
+from migrator.steps.common.passes import expect_equal, guard, last_pass
 from migrator.steps.drain import expect_old_closed
 
 
@@ -30,11 +30,8 @@ class FinalCopy(Step):
             expect_old_closed(context)
 
     def changes(self, context: Context) -> Iterator[Change]:
-        """Yield the pass; where a verification found differences, one that compares contents."""
-        if context.attempt > 1 or self.name not in context.memory:
-            yield from one_pass(
-                context, self.name, "the final pass", delete=True, checksum=context.attempt > 1
-            )
+        """Yield a pass over what changed since the sweep; where that did not make them equal, one over everything."""
+        yield from last_pass(context, self.name, "the final pass")
 
     def verify(self, context: Context) -> None:
         """Compare by checksum, with the new host still closed. Raises VerifyFailed where anything differs."""

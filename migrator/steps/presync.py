@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from migrator.change import Change
 from migrator.errors import VerifyFailed
 from migrator.steps.base import Context, Phase, Step
-from migrator.steps.common.passes import guard, one_pass
+from migrator.steps.common.passes import Scope, guard, one_pass
 
 _ENOUGH = 2  # passes, where the plan leaves their number open
 
@@ -28,7 +28,8 @@ class Presync(Step):
         passes = context.plan.copying.passes
         for number in range(1, (_ENOUGH if passes == "auto" else passes) + 1):
             if _key(number) not in context.memory:
-                yield from one_pass(context, _key(number), f"pass {number}")
+                scope: Scope = "whole" if number == 1 else "changed"
+                yield from one_pass(context, _key(number), f"pass {number}", scope=scope)
 
     def verify(self, context: Context) -> None:
         """Raise VerifyFailed where a tree has not arrived at all."""

@@ -20,8 +20,8 @@ class Relay(Step):
 
     name = "relay"
     phase = Phase.CUTOVER
+    after = {"hold": "sweep", "firewall": "final-copy"}
     suspends = "wait"
-    after = {"hold": "close-new", "firewall": "final-copy"}
 
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield the way to the new host, and then the domains out of class w."""

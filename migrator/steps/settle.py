@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from migrator.change import Change
 from migrator.steps.base import Context, Phase, Step
 from migrator.steps.common.draining import drained, expect_drained
-from migrator.steps.common.passes import expect_equal, guard, one_pass
+from migrator.steps.common.passes import expect_equal, guard, last_pass
 from migrator.steps.final_copy import expect_closed
 from migrator.steps.relay import GENERATIONS
 
@@ -29,8 +29,7 @@ class Settle(Step):
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield a wait for deliveries under the earlier configuration, then a pass over what they left."""
         yield from drained(context, "old", earlier=GENERATIONS)
-        if context.attempt > 1 or self.name not in context.memory:
-            yield from one_pass(context, self.name, "the settling", delete=True, checksum=context.attempt > 1)
+        yield from last_pass(context, self.name, "the settling")
 
     def verify(self, context: Context) -> None:
         """Look for deliveries of before, then compare by checksum. Raises VerifyFailed where anything is left."""

@@ -94,14 +94,27 @@ def test_rsync_tells_its_own_counts_or_why_it_cannot(monkeypatch: pytest.MonkeyP
 
 
 def test_differences_are_rsyncs_lines_and_its_failure_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    between = copies.RsyncCopies(make_plan(), Host("old"), Host("new"))  # type: ignore[arg-type]
+    new = Host("new")
+    new.on("differences", Output(76, "", "no pass has deleted yet"))
+    between = copies.RsyncCopies(make_plan(), Host("old"), new)  # type: ignore[arg-type]
     listing = Output(0, ">f+++++++++ a\n.d..t...... ./\n*deleting   b\n", "")
     monkeypatch.setattr(copies, "rehearse", lambda *_words, **_names: listing)
-    assert between.differences(0, checksum=True, delete=True) == (">f+++++++++ a", "*deleting   b")
+    assert between.differences(0) == (">f+++++++++ a", "*deleting   b")
     monkeypatch.setattr(copies, "rehearse", lambda *_words, **_names: Output(23, "", "denied"))
     with pytest.raises(CommandFailed) as caught:
-        between.differences(0, checksum=False, delete=False)
+        between.differences(0)
     assert caught.value.seen == "denied"
+
+
+def test_where_a_pass_made_the_trees_equal_only_what_may_have_changed_since_is_compared() -> None:
+    new = Host("new")
+    between = copies.RsyncCopies(make_plan(), Host("old"), new)  # type: ignore[arg-type]
+    new.on("differences", "changed by others: ./a\nextra ./b\n>fc........ c\n.d..t...... d/\n")
+    assert between.differences(0) == ("changed by others: ./a", "extra ./b", ">fc........ c")
+    new.on("differences", Output(255, "", "no route to host"))
+    with pytest.raises(CommandFailed) as caught:
+        between.differences(0)
+    assert caught.value.seen == "no route to host"
 
 
 def test_a_dns_update_is_shown_as_records_without_the_secret() -> None:

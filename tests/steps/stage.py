@@ -75,10 +75,10 @@ class Stage:
         self.step.verify(self.context(**context))
 
     @property
-    def passes(self) -> list[tuple[int, bool, bool]]:
-        """Return the passes of rsync that were made: the tree, whether it deletes, whether it compares contents."""
+    def passes(self) -> list[tuple[int, bool, str]]:
+        """Return the passes of rsync that were made: the tree, whether it deletes, and its scope."""
         return [
-            (command.tree, command.delete, command.checksum)
+            (command.tree, command.delete, command.scope)
             for command in self.executor.performed
             if isinstance(command, Rsync)
         ]

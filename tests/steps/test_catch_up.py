@@ -9,7 +9,7 @@ from tests.steps.stage import Stage
 def test_every_tree_is_copied_once_and_nothing_is_deleted() -> None:
     stage = Stage(CatchUp())
     stage.perform()
-    assert stage.passes == [(0, False, False), (1, False, False)]
+    assert stage.passes == [(0, False, "changed"), (1, False, "changed")]
     assert stage.look() == []
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.change import Undo
+from migrator.change import Rsync, Shell, Undo
 from migrator.engine import Engine
 from migrator.errors import Refused, StartOver, VerifyFailed
 from migrator.journal import Journal
@@ -26,9 +26,7 @@ class Restless(FakeCopies):
         super().__init__()
         self.rounds = rounds
 
-    def differences(self, tree: int, *, checksum: bool, delete: bool) -> tuple[str, ...]:
-        assert checksum
-        assert delete
+    def differences(self, tree: int) -> tuple[str, ...]:
         self.rounds -= 1
         return DIFFERENT if self.rounds >= 0 else ()
 
@@ -55,7 +53,7 @@ def run(stage: Stage, folder: Path) -> None:
 class TestPass:
     def test_every_tree_is_copied_with_its_deletions(self, stage: Stage) -> None:
         changes = stage.perform()
-        assert stage.passes == [(0, True, False), (1, True, False)]
+        assert stage.passes == [(0, True, "changed"), (1, True, "changed")]
         assert summaries(changes)[1:3] == [
             "the final pass: /var/spool/mail/ of the old host to /var/spool/mail/ of the new one, deletions included",
             "the final pass: /srv/mail/ of the old host to /srv/mail/ of the new one, deletions included",
@@ -69,14 +67,15 @@ class TestPass:
 
     def test_equal_trees_end_the_step(self, stage: Stage, tmp_path: Path) -> None:
         run(stage, tmp_path / "name")
-        assert stage.passes == [(0, True, False), (1, True, False)]
+        assert stage.passes == [(0, True, "changed"), (1, True, "changed")]
 
-    def test_differences_lead_to_another_pass_that_compares_contents(
+    def test_differences_lead_to_another_pass_and_then_to_one_over_everything(
         self, stage: Stage, tmp_path: Path
     ) -> None:
-        stage.world.copies = Restless(1)
+        stage.world.copies = Restless(2)
         run(stage, tmp_path / "name")
-        assert stage.passes == [(0, True, False), (1, True, False), (0, True, True), (1, True, True)]
+        once = [(0, True, "changed"), (1, True, "changed")]
+        assert stage.passes == [*once, *once, (0, True, "whole"), (1, True, "whole")]
 
     def test_after_five_attempts_it_fails_and_names_the_files(self, stage: Stage, tmp_path: Path) -> None:
         stage.world.copies = Restless(1000)
@@ -110,10 +109,19 @@ class TestNewHost:
 
     def test_mail_that_came_in_there_is_never_deleted(self, stage: Stage) -> None:
         stage.new.on(r"look\(\)", "1796000000\n/srv/mail/user01/new/1\n")
-        for ask in (stage.ready, stage.look):
+        for ask in (stage.ready, lambda: stage.look(attempt=2)):
             with pytest.raises(Refused, match="mail of its own") as refused:
                 ask()
             assert refused.value.lifted_by == "overwrite-new"
+
+    def test_the_first_attempt_leaves_the_look_to_the_pass_which_sees_by_itself_what_others_changed(
+        self, stage: Stage
+    ) -> None:
+        stage.new.on(r"look\(\)", "1796000000\n/srv/mail/user01/new/1\n")
+        begun, *passes, _ended = (change.do for change in stage.look())
+        assert isinstance(begun, Shell)
+        assert "cp -p" in begun.script
+        assert all(isinstance(one, Rsync) and one.scope == "changed" for one in passes)
 
 
 class TestFirewall:

@@ -22,14 +22,15 @@ def stage() -> Stage:
 def test_every_tree_is_copied_as_often_as_the_plan_says(stage: Stage, number: int) -> None:
     stage.plan(copying=CopyPlan(passes=number))
     stage.perform()
-    assert stage.passes == [(0, False, False), (1, False, False)] * number
+    later = [(0, False, "changed"), (1, False, "changed")] * (number - 1)
+    assert stage.passes == [(0, False, "whole"), (1, False, "whole"), *later]
     assert list(stage.memory) == [f"presync.{one}" for one in range(1, number + 1)]
 
 
 def test_after_an_interruption_only_the_passes_that_did_not_end_are_made(stage: Stage) -> None:
     stage.memory["presync.1"] = "2026-11-29T11:00:00+00:00"
     stage.perform()
-    assert stage.passes == [(0, False, False), (1, False, False)]
+    assert stage.passes == [(0, False, "changed"), (1, False, "changed")]
     assert stage.look() == []
 
 

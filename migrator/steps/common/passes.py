@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 from migrator.change import Change, HostName, Rsync, Shell, Undo
 from migrator.errors import CommandFailed, Refused, VerifyFailed
 from migrator.mailstore import arrivals
+from migrator.mailstore.arrivals import AS_BEFORE
 from migrator.steps.base import Context
 from migrator.steps.common.port import prepared
 
@@ -19,18 +21,32 @@ REDELIVERY = (
 )
 """Delivers the messages of FILE whose Message-ID stands in no message of MAILBOX (formail(1), -D)."""
 
+MAX_DELETE = "max-delete"
+"""The word of --force that lets a pass delete more of a tree than the plan's max_delete."""
+
+Scope = Literal["whole", "changed"]
+
+_WIDE = 3  # the attempt from which on everything is looked at
 _SHOWN = 5
 
 
 def one_pass(
-    context: Context, key: str, summary: str, *, delete: bool = False, checksum: bool = False
+    context: Context,
+    key: str,
+    summary: str,
+    *,
+    scope: Scope = "whole",
+    delete: bool = False,
+    trust: bool = False,
 ) -> Iterator[Change]:
     """Yield one rsync pass over every tree of the plan, remembered as `key` when all of it is done.
 
-    Raises Refused where mail on the new host would be overwritten; what arrives while the pass runs, the next
-    guard sees. A step that copies calls guard in its `ready` as well, for a pass that was interrupted.
+    With `trust` nothing is looked for on the new host before: a pass over what changed since both were equal sees by
+    itself whether others changed it. Raises Refused where mail on the new host would be overwritten; what arrives
+    while the pass runs, the next guard sees. A step that copies calls guard in its `ready` as well, for a pass that
+    was interrupted.
     """
-    looked = guard(context)
+    looked = AS_BEFORE if trust else guard(context)
     keep_younger = not delete and OVERWRITE not in context.force
     yield Change(
         f"note on the new host that {summary} begins",
@@ -42,7 +58,13 @@ def one_pass(
         how = ", deletions included" if delete else ""
         yield Change(
             f"{summary}: {tree.source} of the old host to {tree.target} of the new one{how}",
-            Rsync(index, delete=delete, checksum=checksum, keep_younger=keep_younger),
+            Rsync(
+                index,
+                scope=scope,
+                delete=delete,
+                max_delete=1.0 if MAX_DELETE in context.force else context.plan.copying.max_delete,
+                keep_younger=keep_younger,
+            ),
             Undo.NOT_NEEDED,
         )
     yield Change(
@@ -53,10 +75,17 @@ def one_pass(
     )
 
 
+def last_pass(context: Context, key: str, summary: str) -> Iterator[Change]:
+    """Yield a pass that makes the trees equal, as wide as the attempts before have shown it to be needed."""
+    if context.attempt > 1 or key not in context.memory:
+        scope: Scope = "changed" if context.attempt < _WIDE else "whole"
+        yield from one_pass(context, key, summary, scope=scope, delete=True, trust=context.attempt == 1)
+
+
 def expect_equal(context: Context) -> None:
     """Compare every tree by contents. Raises VerifyFailed naming what differs."""
     for index, tree in enumerate(context.plan.sync):
-        differing = context.copies.differences(index, checksum=True, delete=True)
+        differing = context.copies.differences(index)
         if differing:
             more = f" and {len(differing) - _SHOWN} more" if len(differing) > _SHOWN else ""
             raise VerifyFailed(

@@ -1,0 +1,123 @@
+"""What the new host runs for one pass over one tree, and to prove the copy.
+
+A pass looks at everything ("whole"), or at what changed since what the old host noted at an earlier pass ("changed").
+Two notes are kept there: "seen" by every pass, "exact" by one that deleted as well, after which both trees were equal.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from migrator.mailstore import arrivals, compare, rsync
+from migrator.mailstore.access import LOAD, LOOK
+from migrator.mailstore.copying_script import FUNCTIONS
+from migrator.mailstore.excludes import Untranslatable, prune
+from migrator.mailstore.look import old_script
+from migrator.mailstore.way import Way
+from migrator.plan import CopyPlan, SyncTree
+
+_BLIND = "look() { exit 3; }\n"
+_LISTED = ("--from0", "--ignore-missing-args", "--files-from=-")
+
+
+def look_of(name: str, index: int, tree: SyncTree, *, spool: str, state: str = arrivals.STATE) -> str:
+    """Return the sh text by which the old host looks at a tree: given the migration, the tree's number, and the spool.
+
+    Where what stays behind cannot be told to find, it says that only a whole pass can tell what changed.
+    """
+    words = prune_of(tree, spool)
+    return _BLIND if words is None else old_script(f"{arrivals.folder(name, state)}/look-{index}", words)
+
+
+def prune_of(tree: SyncTree, spool: str) -> str | None:
+    """Return the words of find that leave out what stays behind of a tree; None where find cannot tell it as rsync."""
+    try:
+        return prune(rsync.excluded(tree, spool))
+    except Untranslatable:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One pass over one tree of the plan, given its number, what is copied how, and the way to the old host.
+
+    `delete` removes from the new host what the old one has not, unless that is more than the share `max_delete` of the
+    tree; `keep_younger` leaves what is younger on the new host. `spool` is the old host's.
+    """
+
+    name: str
+    index: int
+    tree: SyncTree
+    way: Way
+    copying: CopyPlan
+    spool: str = ""
+    delete: bool = False
+    max_delete: float = 1.0
+    keep_younger: bool = False
+    state: str = arrivals.STATE
+
+    @property
+    def prune(self) -> str | None:
+        """Return the words of find that leave out what stays behind (see prune_of)."""
+        return prune_of(self.tree, self.spool)
+
+    def whole(self) -> str:
+        """Return the script that looks at everything, and notes on both hosts where it stood when it began."""
+        return self._head("pass") + "whole_pass\n"
+
+    def changed(self) -> str:
+        """Return the script that looks at what changed since the note, and copies just that."""
+        return self._head("pass") + "changed_pass\n"
+
+    def differences(self) -> str:
+        """Return the inspecting script that prints in what the trees differ, which were equal when `exact` was noted.
+
+        Only what may have changed since is looked at, and that by its contents. Its lines are those of rsync's
+        --itemize-changes, and `extra PATH` for what the old host has not.
+        """
+        return self._head("proof") + "differences\n"
+
+    def _head(self, place: str) -> str:
+        folder = arrivals.folder(self.name, self.state)
+        variables = {
+            "number": str(self.index),
+            "state": folder,
+            "work": f"{folder}/{place}-{self.index}",
+            "target": rsync.destination(self.tree),
+            "log": arrivals.log_path(self.name, self.index, self.state),
+            "delete": str(int(self.delete)),
+            "share": f"{self.max_delete:.6f}",
+            "quick": str(int(self.prune is not None)),
+            "prune": self.prune or "",
+        }
+        return (
+            "export RSYNC_PROTECT_ARGS=0 TZ=UTC0\n"  # the wrapper takes plain arguments; the log tells times in UTC
+            + "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items())
+            + self.way.open_script()
+            + compare.new_functions(self.prune or "")
+            + f"ask() {{ asked=$*; {self.way.remote(f'{LOOK}{self.index}', '$asked')} </dev/null; }}\n"
+            + f"able_there() {{ {self.way.remote(LOAD)} </dev/null; }}\n"
+            + self._rsyncs()
+            + FUNCTIONS
+        )
+
+    def _rsyncs(self) -> str:
+        def words(**how: bool) -> tuple[str, ...]:
+            kept = {"keep_younger": self.keep_younger} | how
+            return rsync.pass_words(self.tree, copying=self.copying, spool=self.spool, **kept)
+
+        whole = words(delete=self.delete)
+        listed = (*words(listed=True), *_LISTED)
+        proof = (*words(listed=True, dry_run=True, itemize=True, checksum=True, keep_younger=False), *_LISTED)
+        log = rsync.log_words(arrivals.log_path(self.name, self.index, self.state))
+        return (
+            self._rsync("copy_all", (*whole, *log))
+            + self._rsync("rehearse_all", (*whole, "--dry-run"))
+            + self._rsync("copy_listed", (*listed, *log))
+            + self._rsync("prove_listed", proof)
+        )
+
+    def _rsync(self, name: str, words: tuple[str, ...]) -> str:
+        way = f"{self.way.rsync_words(self.index)} {self.way.source}"
+        return f'{name}() {{ {shlex.join(words)} $attributes "$@" {way} "$target"; }}\n'

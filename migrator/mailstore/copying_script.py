@@ -1,0 +1,196 @@
+"""The sh functions of a pass, for the new host: what copying.Pass sets up, they carry out."""
+
+from __future__ import annotations
+
+CANNOT_TELL = 76
+"""The exit status where only a whole pass can tell what changed."""
+
+FOREIGN = 77
+"""The exit status where somebody else changed the new host's tree since it was equal."""
+
+TOO_MANY = 78
+"""The exit status where more would be deleted than the plan allows; nothing was."""
+
+CUT = 12
+"""The exit status where what the old host says was cut off: that of an rsync whose stream ended (rsync(1))."""
+
+FEW = 10
+"""How many deletions are never too many, however small the tree is."""
+
+# Given `number`, `state`, `work`, `target`, `log`, `delete`, `share`, `quick`, `prune`; `ask`, which asks the look of
+# the old host, and `able_there`, what its rsync can; `copy_all`, `rehearse_all`, and `copy_listed`, `prove_listed` of
+# the names on standard input; compare's.
+FUNCTIONS = (
+    r"""now() { date +%s.%N; }
+encoded() { tr '\n\000' '\001\n'; }
+plain() { tr '\n\001' '\000\n'; }
+begin() {
+    (umask 077; rm -rf "$work" && mkdir -p "$work") || exit 1
+    trap 'exit 143' TERM
+    begun=$(now) looked=0 compared=0 fetched=0 extra=0 bytes=0
+    attributes=$(cat "$state/attributes-$number" 2>/dev/null)
+}
+made() {
+    [ -d "$target" ] || mkdir -p -- "$target" || exit 1
+    # rsync would go on without a log that it cannot write, and what it copied would look like mail of the new host.
+    (umask 077; mkdir -p "$state" && : >>"$log") || exit 1
+}
+asked() { # file words
+    file=$1; shift
+    ask "$@" >"$work/$file" 2>"$work/said"
+    told $?
+}
+told() { # a status of ssh or of the old host's look: what else than success is the end
+    if [ "$1" -eq 0 ]; then return; fi
+    cat "$work/said" >&2
+    case $1 in 3) exit @CANNOT_TELL@ ;; 255) exit 255 ;; *) exit 1 ;; esac
+}
+ended() { # file
+    if [ "$(tail -n 1 "$1")" != end ]; then echo 'what the old host says was cut off' >&2; exit @CUT@; fi
+}
+copied() { # a status of rsync
+    if [ "$1" -eq @VANISHED@ ] && [ "$delete" -eq 0 ]; then return; fi
+    if [ "$1" -ne 0 ]; then exit "$1"; fi
+}
+figure() { # name file: what `fetch 3`, or rsync's `Number of deleted files: 1,234`, says
+    sed -n "s/^$1:* *\([0-9,.]*\).*/\1/p" "$2" 2>/dev/null | tail -n 1 | tr -d ,. | grep . || echo 0
+}
+few() { # how many would be deleted, how many there are
+    if [ "$1" -gt @FEW@ ] && awk "BEGIN { exit !($1 > $2 * $share) }"; then
+        echo "$1 of $2 files would be deleted" >&2
+        exit @TOO_MANY@
+    fi
+}
+here() { find "$target" -mindepth 1 -printf . | wc -c; }
+able() { # which attributes both hosts can keep: access lists and those that users set
+    case $(stat -f -c %T "$target") in
+        ext2/ext3|xfs|btrfs|zfs|f2fs|jfs|overlayfs) ;;
+        *) return ;;
+    esac
+    able_there >"$work/able" 2>/dev/null && rsync --version | tr , '\n' >"$work/version" || return
+    if grep -qx acls "$work/able" && grep -q '^ *ACLs$' "$work/version"; then printf ' --acls'; fi
+    if grep -qx xattrs "$work/able" && grep -q '^ *xattrs$' "$work/version"; then
+        printf ' --xattrs --filter=-x!_user.*'
+    fi
+}
+look() { # base: what changed there since, and whether all that changed here is ours
+    token=-
+    if [ "$1" = exact ]; then
+        token=$(cat "$state/exact-$number" 2>/dev/null)
+        if [ -z "$token" ]; then echo 'no pass has deleted yet' >&2; exit @CANNOT_TELL@; fi
+    fi
+    ask changed "$1" "$token" >"$work/stream" 2>"$work/said" &
+    asking=$!
+    cd "$target" || exit 1
+    : >"$work/foreign"
+    if [ "$1" = exact ]; then
+        foreign "$state/here-$number" "$state/touched-$number" >"$work/foreign" || exit @CANNOT_TELL@
+    fi
+    wait $asking
+    told $?
+    ended "$work/stream"
+    looked=$(now)
+    compare "$work/stream" "$work" >"$work/compared" || exit @CANNOT_TELL@
+    compared=$(now)
+    fetched=$(figure fetch "$work/compared")
+    extra=$(figure extra "$work/compared")
+}
+found() { xargs -0 -r sh -c 'eval "exec find \"\$@\" $words"' sh; }
+remove() { # what the old host has not; the deepest first, and a folder that holds what is excluded stays
+    few "$extra" "$(cat "$state/count-$number")"
+    cat "$work/touched" >>"$state/touched-$number" || exit 1
+    if [ "$extra" -eq 0 ]; then return; fi
+    export words="$prune -print0"
+    sed -z 's,^,./,' "$work/extra" | found | sort -zr >"$work/doomed"
+    words='-maxdepth 0 ! -type d -delete'
+    found <"$work/doomed"
+    words='-maxdepth 0 -type d -empty -delete'
+    found <"$work/doomed"
+}
+changed_pass() {
+    begin
+    made
+    if [ $delete -eq 1 ]; then base=exact; else base=seen; fi
+    look $base
+    if [ -s "$work/foreign" ]; then head -n 5 "$work/foreign" >&2; exit @FOREIGN@; fi
+    if [ $delete -eq 1 ]; then remove; fi
+    if [ -s "$work/fetch" ]; then
+        copy_listed --ignore-times <"$work/fetch"
+        copied $?
+        bytes=$(literal)
+    fi
+    # What this pass may not delete has to stay noted for the one that does.
+    if [ $delete -eq 0 ]; then asked kept keep seen -; fi
+    written changed
+}
+whole_pass() {
+    begin
+    made
+    # Comparing contents, rsync may set a time and send nothing; only told to say so does it log that as well.
+    contents= checksum="--checksum --out-format=%i"
+    if [ $delete -eq 1 ] && [ $quick -eq 0 ]; then contents=$checksum; fi
+    # What stood there before the first pass may have the size and time of mail, and another content.
+    if [ ! -s "$log" ] && [ -n "$(find "$target" -type f -print -quit)" ]; then contents=$checksum; fi
+    if [ $quick -eq 1 ]; then asked told mark; fi
+    looked=$(now)
+    attributes=$(able)
+    printf '%s' "$attributes" >"$state/attributes-$number"
+    if [ $delete -eq 1 ]; then
+        rm -f "$state/exact-$number"
+        rehearse_all $contents >"$work/rehearsed" || exit
+        extra=$(figure 'Number of deleted files' "$work/rehearsed")
+        few "$extra" "$(here)"
+        contents="$contents --max-delete=$((extra + extra / 10 + 100))"
+    fi
+    copy_all $contents
+    copied $?
+    bytes=$(literal)
+    if [ $quick -eq 1 ] && [ $delete -eq 0 ]; then asked kept keep seen -; fi
+    if [ $quick -eq 1 ] && [ $delete -eq 1 ]; then equal; fi
+    written whole
+}
+equal() { # of what changed since the first pass contents are compared, for size and time can lie; then it is noted
+    asked recent recent
+    ended "$work/recent"
+    sed -n 's/^F //p' "$work/recent" | plain >"$work/list"
+    if [ -s "$work/list" ]; then
+        copy_listed --checksum --out-format=%i <"$work/list"
+        copied $?
+    fi
+    token=$(tr -d '\n' </proc/sys/kernel/random/uuid)
+    asked kept keep both "$token"
+    cd "$target" && note_here "$state/here-$number" && : >"$state/touched-$number" || exit 1
+    here >"$state/count-$number" || exit 1
+    # Written last: without it nothing counts as equal.
+    new=$state/exact-$number.new
+    printf '%s\n' "$token" >"$new" && mv -f "$new" "$state/exact-$number" || exit 1
+}
+differences() {
+    begin
+    look exact
+    sed 's/^/changed by others: /' "$work/foreign"
+    encoded <"$work/extra" | sed 's/^/extra /'
+    if [ -s "$work/fetch" ]; then prove_listed <"$work/fetch"; fi
+}
+literal() { # bytes, as rsync has logged them
+    tail -n 40 "$log" | sed -n 's/.* Literal data: \([0-9,.]*\) bytes.*/\1/p' | tail -n 1 | tr -d ,. | grep . || echo 0
+}
+written() { # kind: what the pass took, for predictions
+    entries=$(cat "$work/stream" "$work/told" 2>/dev/null | sed -n 's/^total //p' | tr ' ' '\n' | tail -n 1)
+    awk -v begun=$begun -v looked=$looked -v compared=$compared -v ended="$(now)" -v OFS='\t' 'BEGIN {
+        if (looked < begun) looked = begun
+        if (compared < looked) compared = looked
+        print sprintf("tree=%d", ARGV[1]), "kind=" ARGV[2], "delete=" ARGV[3], sprintf("begun=%.3f", begun),
+            sprintf("look=%.3f", looked - begun), sprintf("compare=%.3f", compared - looked),
+            sprintf("transfer=%.3f", ended - compared), "entries=" ARGV[4], "fetched=" ARGV[5], "extra=" ARGV[6],
+            "bytes=" ARGV[7]
+    }' $number "$1" $delete "${entries:-0}" $fetched $extra $bytes >>"$state/passes"
+    exit 0
+}
+""".replace("@CANNOT_TELL@", str(CANNOT_TELL))
+    .replace("@FOREIGN@", str(FOREIGN))
+    .replace("@TOO_MANY@", str(TOO_MANY))
+    .replace("@CUT@", str(CUT))
+    .replace("@VANISHED@", "24")
+    .replace("@FEW@", str(FEW))
+)
