@@ -26,6 +26,9 @@ _START = 0.3
 _ENTRY = 50e-6
 """Seconds that the sweep takes for each entry: it looks at everything twice, once to count what it would delete."""
 
+_DELIVERY = 0.015
+"""Seconds that the queue takes at the end for each change of the mailboxes while mail waited: half of them are mail."""
+
 _TELLING = 1_000_000
 """Bytes from which a pass says something of the line's rate rather than of rsync's start."""
 
@@ -66,13 +69,15 @@ class Forecast:
     """What a cutover that begins now would take, in seconds, and what that rests on.
 
     `copy` is the final pass, `proof` its verification by contents; `mail` is how long mail waits, `mailboxes` how long
-    they are closed. `round_trip` is what a command on a host takes, `commands` how many of them are counted on.
+    they are closed; `sessions` end within these seconds. `round_trip` is what a command on a host takes, `commands` how
+    many of them are counted on.
     """
 
     copy: float
     proof: float
     mail: float
     mailboxes: float
+    sessions: float
     entries: int
     entries_a_second: float
     changes_a_second: float
@@ -97,7 +102,7 @@ class Forecast:
         return (
             f"measured here: {self.entries:,} entries looked at ({self.entries_a_second:,.0f} a second), "
             f"{self.changes_a_second * 60:,.1f} changes a minute, {rate}, {self.commands} commands at "
-            f"{self.round_trip * 1000:,.0f} ms; final pass {self.copy:.1f} s, its verification {self.proof:.1f} s"
+            f"{self.round_trip * 1000:,.0f} ms, sessions that are open for {self.sessions:.0f} s; final pass {self.copy:.1f} s, its verification {self.proof:.1f} s"
         )
 
 
@@ -127,11 +132,17 @@ def _pass(line: str) -> Pass | None:
 
 
 def predict(
-    passes: Sequence[Pass], *, trees: int, round_trip: float, orchestration: Orchestration
+    passes: Sequence[Pass],
+    *,
+    trees: int,
+    round_trip: float,
+    orchestration: Orchestration,
+    sessions: float = 0.0,
 ) -> Forecast | None:
-    """Given the passes, how many trees there are, a command's seconds and what the cutover costs besides, predict it.
+    """Predict the cutover from the passes, and return what comes out.
 
-    Return None where a tree was passed over less than twice: nothing is known yet of how it changes.
+    Given how many trees there are, the seconds that a command takes, what the cutover costs beside the copy, and in how
+    many seconds the sessions end that are open. Return None where a tree was passed over less than twice: nothing is known yet of how it changes.
     """
     histories = [[one for one in passes if one.tree == tree] for tree in range(trees)]
     if any(len(history) < 2 for history in histories):
@@ -147,16 +158,19 @@ def predict(
         transfer = _transfer(last, share, rate, start)
         copy += last.look + last.compare + transfer
         proof += last.look + last.compare + (transfer if last.fetched * share >= 0.5 else 0.0)
-    mail = copy + proof + orchestration.until_mail(round_trip)
+    changes = sum(history[-1].changes / _interval(history) for history in histories)
+    beside = sessions + copy + proof
+    mail = beside + orchestration.until_mail(round_trip)
     looked = sum(history[-1].look for history in histories)
     return Forecast(
         copy=copy,
         proof=proof,
         mail=mail,
-        mailboxes=copy + proof + orchestration.seconds(round_trip),
+        mailboxes=beside + orchestration.seconds(round_trip) + mail * changes * _DELIVERY,
+        sessions=sessions,
         entries=entries,
         entries_a_second=entries / looked if looked else 0.0,
-        changes_a_second=sum(history[-1].changes / _interval(history) for history in histories),
+        changes_a_second=changes,
         bytes_a_second=rate,
         round_trip=round_trip,
         commands=orchestration.commands,

@@ -65,6 +65,10 @@ class Running:
             if one.session in generations or since is None or one.started < since
         )
 
+    def ages(self) -> dict[Process, float]:
+        """Return for how many seconds each session and delivery has been there."""
+        return {process: max(0.0, self._age(process)) for process in self.unfinished}
+
     def _age(self, process: Process) -> float:
         return self.uptime - process.started / self.ticks
 

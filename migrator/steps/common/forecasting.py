@@ -10,8 +10,12 @@ from migrator.mailstore import arrivals
 from migrator.mailstore.forecast import Forecast, parse, predict, shrinking
 from migrator.mailstore.orchestration import Cost, Orchestration
 from migrator.plan.shapes import Strategy
+from migrator.sendmail.processes import Activity
 from migrator.steps.base import Context, Question
+from migrator.steps.common import daemons
 from migrator.steps.common.at_once import at_once
+from migrator.steps.common.daemons import Running
+from migrator.steps.common.draining import LONGEST, PATIENCE
 
 OVER_BUDGET = "over-budget"
 """The word of --force that lets a cutover begin which is predicted to take longer than cutover.budget."""
@@ -25,26 +29,23 @@ FRESH = 60
 _LOOKS = 3
 """How often a command that does nothing is timed on each host; the quickest counts."""
 
-_SESSIONS = 1.5
-"""Seconds for sessions that are open when the old host turns into a relay; one is looked at each second."""
-
 ORCHESTRATION: Mapping[Strategy, Orchestration] = {
     "hold": Orchestration(
         waiting={
-            "relay": Cost(10, 2.0),
-            "drain": Cost(5, _SESSIONS),
-            "final-copy": Cost(9, 0.5),
-            "open-to-old": Cost(5, 1.0),
+            "relay": Cost(9, 1.3),
+            "drain": Cost(3, 0.1),
+            "final-copy": Cost(9, 0.2),
+            "open-to-old": Cost(4, 2.7),
         },
-        opening={"flush": Cost(5, 1.0), "open-new": Cost(4, 0.5)},
+        opening={"flush": Cost(4, 0.4), "open-new": Cost(4, 0.3)},
     ),
     "firewall": Orchestration(
         waiting={
             "close-old": Cost(3, 0.2),
-            "drain": Cost(5, _SESSIONS),
+            "drain": Cost(3, 0.1),
             "move-dns": Cost(0, 0.5),
-            "final-copy": Cost(9, 0.5),
-            "relay": Cost(10, 2.0),
+            "final-copy": Cost(9, 0.2),
+            "relay": Cost(9, 1.3),
             "settle": Cost(11, 1.0),
             "open-new": Cost(4, 1.0),
             "open-old": Cost(4, 0.5),
@@ -61,16 +62,18 @@ def forecast(context: Context) -> Forecast | None:
 
     Reads what the new host noted of them, and times a command that does nothing on each host.
     """
-    text, here, there = at_once(
+    text, here, there, sessions = at_once(
         lambda: context.new.read_file(_notes(context)) or "",
         lambda: _round_trip(context, "new"),
         lambda: _round_trip(context, "old"),
+        lambda: _sessions(daemons.running(context.old)),
     )
     return predict(
         parse(text),
         trees=len(context.plan.sync),
         round_trip=(here + there) / 2,
         orchestration=ORCHESTRATION[context.plan.cutover.strategy],
+        sessions=sessions,
     )
 
 
@@ -121,6 +124,17 @@ def question(context: Context, last_pass: str) -> Question:
 
 def _notes(context: Context) -> str:
     return f"{arrivals.folder(context.plan.name)}/passes"
+
+
+def _sessions(found: Running) -> float:
+    """Return in how many seconds the sessions and deliveries end that are open.
+
+    The oldest has been there for as long as the last one is going to be, where they come and go evenly: seen backwards
+    in time, both are the same. Idle ones are not waited for that long.
+    """
+    longest = {True: PATIENCE, False: LONGEST}
+    ages = found.ages().items()
+    return max((min(age, longest[one.activity is Activity.IDLE_SESSION]) for one, age in ages), default=0.0)
 
 
 def _round_trip(context: Context, host: str) -> float:
