@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 _PROGRESS = re.compile(
     r"\s*([\d,.]{1,30})\s+(\d{1,3})%\s+([\d.,]{1,30})(B|kB|MB|GB|TB)/s\s+(\d{1,9}:\d\d:\d\d)(?:\s|$)",
@@ -13,6 +14,24 @@ _STATISTIC = re.compile(r"(?:Number of|Total) ([a-z ]{1,40}): ([\d,.]{1,30})", r
 _ITEM = re.compile(
     r"(?:[<>ch.*][fdLDS][cstpoguaxbTn.+?]{9}|\*deleting  ?|[<>ch.][fdLDS]\S{5,12}) +(\S.*)", re.DOTALL
 )
+THIN_BYTES = 1_000_000
+"""How many bytes more are copied when progress is told again: rsync tells of it after every file, however small."""
+
+THIN = r"""thinner=awk
+if awk -W interactive 'BEGIN { exit 0 }' </dev/null >/dev/null 2>&1; then thinner='awk -W interactive'; fi
+thin() { # passes on what rsync prints, and of its progress as much as somebody can read
+    stdbuf -oL tr '\r' '\n' | $thinner '
+        /^ *[0-9][0-9.,]* +[0-9]+% / {
+            bytes = $1
+            gsub(/[,.]/, "", bytes)
+            if (bytes + 0 < next_one) next
+            next_one = bytes + @BYTES@
+        }
+        { print; fflush() }'
+}
+""".replace("@BYTES@", str(THIN_BYTES))
+"""sh text that defines `thin`, a filter for what rsync prints on a host (--info=progress2): millions of lines else."""
+
 _SCALE = {"B": 1, "kB": 1000, "MB": 1000**2, "GB": 1000**3, "TB": 1000**4}
 
 
@@ -24,6 +43,30 @@ class Progress:
     percent: int
     rate: float
     remaining: int
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """How far all trees are together: what is known of each tree's size, and what was copied of it; bytes.
+
+    `began` is when the first of them began, in seconds of a clock that only moves forward.
+    """
+
+    totals: Mapping[int, int]
+    copied: Mapping[int, int] = field(default_factory=dict)
+    began: float = 0.0
+
+    def with_copied(self, tree: int, size: int) -> Account:
+        """Return the account after a tree has come so far."""
+        return replace(self, copied={**self.copied, tree: size})
+
+    def overall(self, now: float) -> Progress:
+        """Return how far all of it is, given the clock's time in seconds."""
+        size = sum(self.copied.values())
+        total = sum(max(known, self.copied.get(tree, 0)) for tree, known in self.totals.items())
+        rate = size / (now - self.began) if now > self.began else 0.0
+        left = round((total - size) / rate) if rate else 0
+        return Progress(size, min(100, 100 * size // total) if total else 100, rate, max(0, left))
 
 
 @dataclass(frozen=True, slots=True)

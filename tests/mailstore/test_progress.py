@@ -1,9 +1,12 @@
 """What rsync says is understood, and what it does not say is not made up."""
 
+import subprocess
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from migrator.mailstore import progress
 from migrator.mailstore.progress import Progress, Statistics, parse_items, parse_progress, parse_statistics
 
 STATS = """
@@ -69,3 +72,43 @@ def test_arbitrary_text_is_borne(text: str) -> None:
     parse_progress(text)
     parse_statistics(text)
     assert all(line in text for line in parse_items(text))
+
+
+class TestThin:
+    """Of what rsync tells after every file, as much is passed on as somebody can read."""
+
+    def thinned(self, text: str) -> str:
+        script = f"{progress.THIN}thin\n"
+        return subprocess.run(
+            ["sh", "-c", script], input=text, capture_output=True, text=True, check=True
+        ).stdout
+
+    def test_most_of_it_is_left_out_and_the_end_is_whole(self) -> None:
+        lines = "".join(
+            f"\r{number * 5000:15,}  10%    1.00MB/s    0:00:01 (xfr#{number})" for number in range(1, 20_001)
+        )
+        end = "\n\nNumber of files: 20,000\nNumber of regular files transferred: 20,000\n"
+        kept = self.thinned(lines + end)
+        found = [one for line in kept.replace("\r", "\n").split("\n") if (one := parse_progress(line))]
+        assert 90 <= len(found) <= 110
+        assert 99_000_000 <= found[-1].size <= 100_000_000
+        assert parse_statistics(kept.replace("\r", "\n")).copied == 20_000
+
+    def test_what_has_no_progress_comes_through(self) -> None:
+        assert self.thinned("\nNumber of files: 3\n") == "\nNumber of files: 3\n"
+        assert self.thinned("") == ""
+
+
+class TestAccount:
+    """All trees together."""
+
+    def test_it_counts_what_was_copied_of_each(self) -> None:
+        account = progress.Account({0: 1000, 1: 3000}, began=100.0).with_copied(0, 1000).with_copied(1, 500)
+        assert account.with_copied(1, 1000).overall(110.0) == progress.Progress(2000, 50, 200.0, 10)
+
+    def test_a_tree_that_grew_meanwhile_is_as_large_as_what_came(self) -> None:
+        assert progress.Account({0: 10}).with_copied(0, 20).overall(1.0).percent == 100
+
+    def test_before_anything_came_nothing_is_known(self) -> None:
+        assert progress.Account({0: 10}).overall(0.0) == progress.Progress(0, 0, 0.0, 0)
+        assert progress.Account({}).overall(0.0).percent == 100
