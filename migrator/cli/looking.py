@@ -28,7 +28,7 @@ def status(plan_path: Path, state_root: Path | None, *, json: bool) -> None:
 def _show(told: dict[str, Any]) -> None:
     from rich.console import Console
 
-    from migrator.report.status import status_table
+    from migrator.report.status import cutover_line, status_table
 
     console = Console(highlight=False)
     if not console.is_terminal:
@@ -36,3 +36,5 @@ def _show(told: dict[str, Any]) -> None:
     console.print(f"{told['name']}: {told['state']}", markup=False)
     if told["steps"]:
         console.print(status_table(told["steps"]))
+    if line := cutover_line(told["cutover"]):
+        console.print(line, markup=False)

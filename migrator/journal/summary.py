@@ -10,7 +10,8 @@ from migrator.journal.state import State, StepRecord
 def summary(state: State) -> dict[str, Any]:
     """Given a state, return it as plain JSON values: the whole, and each step with its times and what it waits for.
 
-    Times are ISO 8601 in UTC, `seconds` how long a step took from its first start to its end.
+    Times are ISO 8601 in UTC, `seconds` how long a step took from its first start to its end; `cutover` holds for how
+    many seconds mail waited and mailboxes were closed.
     """
     names = [name for name, _, _ in state.chain]
     chain = [*state.chain, *((name, "", "") for name in state.steps if name not in names)]
@@ -19,7 +20,14 @@ def summary(state: State) -> dict[str, Any]:
         "last": state.last.isoformat() if state.last else None,
         "steps": [_step(*known, state.steps.get(known[0])) for known in chain],
         "changes": sum(deed.state in ("done", "undone") for deed in state.deeds),
+        "cutover": {what: _took(state, what) for what in ("mail", "mailboxes")},
     }
+
+
+def _took(state: State, what: str) -> dict[str, float | None]:
+    """Return for how many seconds mail waited, or mailboxes were closed, as predicted and as it came."""
+    known = {word: state.memory.get(f"cutover.{word}.{what}") for word in ("predicted", "real")}
+    return {word: float(text) if text else None for word, text in known.items()}
 
 
 def _whole(state: State) -> str:

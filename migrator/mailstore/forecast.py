@@ -102,7 +102,8 @@ class Forecast:
         return (
             f"measured here: {self.entries:,} entries looked at ({self.entries_a_second:,.0f} a second), "
             f"{self.changes_a_second * 60:,.1f} changes a minute, {rate}, {self.commands} commands at "
-            f"{self.round_trip * 1000:,.0f} ms, sessions that are open for {self.sessions:.0f} s; final pass {self.copy:.1f} s, its verification {self.proof:.1f} s"
+            f"{self.round_trip * 1000:,.0f} ms, sessions that are open for {self.sessions:.0f} s; final pass "
+            f"{self.copy:.1f} s, its verification {self.proof:.1f} s"
         )
 
 
@@ -142,7 +143,8 @@ def predict(
     """Predict the cutover from the passes, and return what comes out.
 
     Given how many trees there are, the seconds that a command takes, what the cutover costs beside the copy, and in how
-    many seconds the sessions end that are open. Return None where a tree was passed over less than twice: nothing is known yet of how it changes.
+    many seconds the sessions end that are open. Return None where a tree was passed over less than twice: nothing is
+    known yet of how it changes.
     """
     histories = [[one for one in passes if one.tree == tree] for tree in range(trees)]
     if any(len(history) < 2 for history in histories):
@@ -159,7 +161,8 @@ def predict(
         copy += last.look + last.compare + transfer
         proof += last.look + last.compare + (transfer if last.fetched * share >= 0.5 else 0.0)
     changes = sum(history[-1].changes / _interval(history) for history in histories)
-    beside = sessions + copy + proof
+    quiet = sum(history[-1].look + history[-1].compare for history in histories)
+    beside = sessions + copy + proof + orchestration.again * 2 * quiet
     mail = beside + orchestration.until_mail(round_trip)
     looked = sum(history[-1].look for history in histories)
     return Forecast(

@@ -22,12 +22,14 @@ class Cost:
 class Orchestration:
     """The steps of a cutover while mail waits, and those after it until the mailboxes are open.
 
-    `sweeping` are the seconds of the sweep beside its look at every entry.
+    `sweeping` are the seconds of the sweep beside its look at every entry; `again` is how many passes follow the final
+    one while mail waits, with nothing left to copy.
     """
 
     waiting: Mapping[str, Cost]
     opening: Mapping[str, Cost]
     sweeping: float = 2.0
+    again: int = 0
 
     @property
     def commands(self) -> int:

@@ -39,6 +39,20 @@ def status_table(steps: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
+def cutover_line(cutover: Mapping[str, Mapping[str, float | None]]) -> str:
+    """Given what a summary tells of the cutover's times, return it in words; "" where nothing is known."""
+    words = {"mail": "mail waited", "mailboxes": "mailboxes were closed"}
+    return ", ".join(_took(words[what], **times) for what, times in cutover.items() if any(times.values()))
+
+
+def _took(words: str, *, predicted: float | None, real: float | None) -> str:
+    if real is None:
+        return f"{words}: not over yet (predicted {duration(predicted or 0.0)})"
+    return f"{words} {duration(real)}" + (
+        f" (predicted {duration(predicted)})" if predicted is not None else ""
+    )
+
+
 def _note(step: Mapping[str, Any]) -> str:
     until = f"until {moment(datetime.fromisoformat(step['until']))}: " if step["until"] else ""
     return until + clean(step["text"]) if step["state"] in ("waiting", "failed") else ""

@@ -20,7 +20,8 @@ from migrator.event import Event, Kind
 from migrator.journal import Lock, read_state
 from migrator.steps.base import Context
 from tests.cli.conftest import Desk
-from tests.engine.bench import Probe, raising
+from tests.engine.bench import Probe, Survey, raising
+from tests.engine.test_going_back import Ahead, Copy, Open, Suspending
 from tests.fakes import NOON
 
 
@@ -203,7 +204,21 @@ class TestStatus:
             "last": None,
             "steps": [],
             "changes": 0,
+            "cutover": {what: {"predicted": None, "real": None} for what in ("mail", "mailboxes")},
         }
+
+    def test_it_tells_how_long_mail_waited_beside_what_was_predicted(self, desk: Desk) -> None:
+        desk.steps = (Survey(), Ahead(), Suspending(), Copy(), Open())
+        desk.type("run", "--yes")
+        took = {"predicted": 4.0, "real": 0.0}
+        assert json.loads(desk.type("status", "--json").stdout)["cutover"]["mail"] == took
+        last = desk.type("status").stdout.splitlines()[-1]
+        assert last == "mail waited 0.0 s (predicted 4.0 s), mailboxes were closed 0.0 s (predicted 6.0 s)"
+
+    def test_what_is_not_over_yet_is_told_as_such(self, desk: Desk) -> None:
+        desk.steps = (Survey(), Ahead(), Suspending(), Copy(), Open())
+        desk.type("run", "--yes", "--until", "copy")
+        assert "mail waited: not over yet (predicted 4.0 s)" in desk.type("status").stdout
 
     def test_json_tells_what_a_step_waits_for(self, desk: Desk) -> None:
         until = NOON + timedelta(hours=48)

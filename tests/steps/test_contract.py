@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from migrator.change import Change, Note, Undo
+from migrator.change import Change, Note, Rsync, Undo
 from migrator.engine import Engine, Rehearsal
+from migrator.errors import GoBack
 from migrator.event import Kind
 from migrator.journal import Record, read_state
 from migrator.plan.shapes import Strategy
@@ -23,6 +24,7 @@ from tests.engine.bench import Killed, KillingJournal
 from tests.fakes import FakeDryRun, World
 from tests.steps.simulation import FILES, SimulatedExecutor, SimulatedHost, simulated
 
+EARLY = (Phase.PREPARE, Phase.PRESYNC)
 STRATEGIES: tuple[Strategy, ...] = ("hold", "firewall")
 NEVER_UNDONE = frozenset({"remove-key", "open-old", "open-to-old", "open-new"})
 """Steps that take away what an earlier step brought or did, so that the undo of that step is theirs as well."""
@@ -60,6 +62,14 @@ class Bench:
             for _ in self.engine(journal).run(until=until):
                 pass
 
+    def run_slowly(self, *, kill_after: int = 0) -> None:
+        """Run with a final pass that takes longer than the cutover may."""
+        with closing(KillingJournal(self.folder)) as journal:
+            journal.lines = kill_after or journal.lines
+            executor = SlowExecutor(self.world)
+            for _ in Engine(self.steps, executor, journal, self.world.context(), wait=True).run():
+                pass
+
     def rollback(self, *, kill_after: int = 0) -> None:
         with closing(KillingJournal(self.folder)) as journal:
             journal.lines = kill_after or journal.lines
@@ -79,6 +89,15 @@ class Bench:
 
     def picture(self) -> object:
         return [host.picture() for host in self.hosts], dict(self.world.names.sets)
+
+
+class SlowExecutor(SimulatedExecutor):
+    """Takes an hour for each pass that only looks at what changed since the sweep."""
+
+    def execute(self, command: object) -> bool:
+        if isinstance(command, Rsync) and command.delete and command.scope == "changed":
+            self.world.clock.sleep(3600)
+        return super().execute(command)
 
 
 @pytest.fixture
@@ -211,3 +230,48 @@ class TestEveryStepInItsPlace:
         for change in bench.changes(name):
             assert re.fullmatch(r"[^\n]{10,400}", change.summary) or isinstance(change.do, Note)
             assert not change.summary.endswith(".")
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+class TestACutoverThatTakesTooLong:
+    def test_it_goes_back_by_itself_and_a_later_run_moves_the_mail(self, bench: Bench) -> None:
+        bench.run_to("close-new")
+        before = bench.picture()
+        with pytest.raises(GoBack, match="takes too long"):
+            bench.run_slowly()
+        assert bench.picture() == before
+        states = {name: record.state for name, record in read_state(bench.folder).steps.items()}
+        assert states.keys() == {step.name for step in bench.steps if step.phase in EARLY} - {
+            "wait",
+            "catch-up",
+        }
+        bench.run(until=None)
+        assert read_state(bench.folder).complete
+
+    def test_killed_on_the_way_back_the_next_run_goes_on_with_it(self, bench: Bench, tmp_path: Path) -> None:
+        bench.run_to("close-new")
+        before = bench.picture()
+        for number in range(1, 200, 3):
+            killed = Bench(bench.strategy, tmp_path / str(number) / "name", simulated(bench.strategy))
+            killed.run_to("close-new")
+            try:
+                killed.run_slowly(kill_after=number)
+            except GoBack:
+                break
+            except Killed:
+                pass
+            if read_state(killed.folder).going_back:
+                with pytest.raises(GoBack):
+                    killed.run(until=None)
+                assert killed.picture() == before
+            killed.run(until=None)
+            assert read_state(killed.folder).complete
+        assert number > 30
+
+    def test_a_rollback_after_it_restores_as_ever(self, bench: Bench) -> None:
+        before = bench.picture()
+        with pytest.raises(GoBack):
+            bench.run_slowly()
+        bench.rollback()
+        assert bench.picture() == before
+        assert read_state(bench.folder).rolled_back

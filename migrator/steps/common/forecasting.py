@@ -41,16 +41,17 @@ ORCHESTRATION: Mapping[Strategy, Orchestration] = {
     ),
     "firewall": Orchestration(
         waiting={
-            "close-old": Cost(3, 0.2),
+            "close-old": Cost(3, 0.1),
             "drain": Cost(3, 0.1),
-            "move-dns": Cost(0, 0.5),
+            "move-dns": Cost(0, 0.1),
             "final-copy": Cost(9, 0.2),
             "relay": Cost(9, 1.3),
-            "settle": Cost(11, 1.0),
-            "open-new": Cost(4, 1.0),
-            "open-old": Cost(4, 0.5),
+            "settle": Cost(11, 0.2),
+            "open-new": Cost(4, 2.3),
+            "open-old": Cost(4, 0.1),
         },
         opening={},
+        again=1,  # the settling
     ),
 }
 """What each step of a cutover costs beside the copy: its commands in turn, and the seconds that it takes on a machine
