@@ -10,7 +10,7 @@ from pathlib import Path
 
 from docker.client import DockerClient
 from docker.errors import APIError, NotFound
-from docker.types import EndpointConfig, IPAMConfig, IPAMPool
+from docker.types import EndpointConfig, IPAMConfig, IPAMPool, Mount
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.network import Network
@@ -67,10 +67,12 @@ def describe(
     state: Path,
     environment: Mapping[str, str],
     powers: Sequence[str],
+    volumes: Sequence[str] = (),
 ) -> DockerContainer:
     """Return the container of one role with these capabilities, not yet started.
 
-    Without SYS_PTRACE Debian's init script says that it has restarted Sendmail and has not.
+    Without SYS_PTRACE Debian's init script says that it has restarted Sendmail and has not. `volumes` are folders on a
+    file system of the machine's instead of the image's layers; they go with the container.
     """
     name = "mail" if role in {"old", "new"} else role
     return DockerContainer(
@@ -86,6 +88,7 @@ def describe(
         # Its profile forbids what the capability allows.
         security_opt=["apparmor=unconfined"] if "SYS_ADMIN" in powers else [],
         labels=labels(identity),
+        mounts=[Mount(folder, None, type="volume") for folder in volumes],
         network=here.name,
         networking_config={here.name: EndpointConfig("1.41", ipv4_address=place.address(role))},
     )

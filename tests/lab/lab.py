@@ -36,7 +36,8 @@ class Lab:
 
     `seed` is the number of messages in each mailbox of the old host; `strategy`, `lead`, `user`, `update` and
     `max_closed` go into the plan; `tracing=False` leaves SYS_PTRACE out (the restart that lies);
-    `secondary=True` adds a second name server; `mounting=True` lets a test mount file systems inside the hosts.
+    `secondary=True` adds a second name server; `mounting=True` lets a test mount file systems inside the hosts;
+    `volumes` are folders of the mail hosts on a file system of the machine's.
     """
 
     strategy: str = "hold"
@@ -48,6 +49,7 @@ class Lab:
     tracing: bool = True
     secondary: bool = False
     mounting: bool = False
+    volumes: tuple[str, ...] = ()
     place: Place = field(init=False)
     folder: Path = field(init=False)
     identity: str = field(init=False)
@@ -66,8 +68,9 @@ class Lab:
             self.write_plan()
             environment = {"LAB_SEED": str(self.seed), "LAB_SECONDARY": "yes" if self.secondary else "no"}
             for role in self.roles:
+                volumes = self.volumes if role in ("old", "new") else ()
                 self._hosts[role] = containers.describe(
-                    role, self.identity, self.place, network, self.folder, environment, self.powers
+                    role, self.identity, self.place, network, self.folder, environment, self.powers, volumes
                 )
                 stack.callback(self._hosts[role].stop)
             with ThreadPoolExecutor(len(self.roles)) as pool:

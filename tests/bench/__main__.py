@@ -1,0 +1,65 @@
+"""`make bench`: what the program costs beside the recipe, written into docs/performance.md."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+from tests.bench.measuring import FILES, PARTS, USERS, Figures
+from tests.bench.table import page
+from tests.lab.lab import PROJECT, Lab
+
+NEEDED = 25e9
+"""Bytes that three copies of the whole store take, with room to spare."""
+
+
+def say(text: str) -> None:
+    """Write a line at once, with the time."""
+    sys.stdout.write(f"{time.strftime('%H:%M:%S')} {text}\n")
+    sys.stdout.flush()
+
+
+def versions() -> dict[str, str]:
+    """Return what the hosts of the lab run."""
+    with Lab(seed=1) as lab:
+        told = lab.shell("new", "rsync --version | head -n 1; ssh -V 2>&1")
+    rsync, openssh = told.splitlines()[:2]
+    found = re.search(r"version (\S+)", rsync)
+    return {
+        "rsync": f"rsync {found[1] if found else 'unknown'}",
+        "openssh": openssh.split()[0].replace("_", " "),
+    }
+
+
+def main() -> int:
+    """Measure and write the page, or, for a part, show it. Return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scale", type=float, default=1.0, help=f"share of {FILES} messages (default: 1)")
+    parser.add_argument("--only", choices=tuple(PARTS), help="measure one part, and write no page")
+    parser.add_argument("-o", "--output", type=Path, default=PROJECT / "docs" / "performance.md")
+    arguments = parser.parse_args()
+    files = max(1000, int(FILES * arguments.scale))
+    disk = os.statvfs("/var/lib/docker" if Path("/var/lib/docker").exists() else "/")
+    if disk.f_bavail * disk.f_frsize < NEEDED * arguments.scale:
+        say("there is not enough room on the disk: see SCALE in the Makefile")
+        return 1
+    figures = Figures(say=say)
+    began = time.monotonic()
+    for name in [arguments.only] if arguments.only else PARTS:
+        say(f"part {name}")
+        PARTS[name](figures, files // 10 if name == "small" else files)
+    text = page(figures, files=files, users=max(20, USERS * files // FILES), **versions())
+    say(f"measured in {time.monotonic() - began:.0f} s")
+    if arguments.only:
+        sys.stdout.write(text)
+    else:
+        arguments.output.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,215 @@
+"""What is measured, in which order: both sides in turns, on one store, in one run."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.bench.line import line
+from tests.bench.roundtrips import Trace, traced
+from tests.bench.sides import Ours, Recipe, ours, python, shell
+from tests.lab.lab import PROJECT, Lab
+from tests.lab.probe import PortProbe
+from tests.lab.recipe import CLOSED, RELAY, point_mail_host_at
+
+INSIDE = Path(__file__).with_name("inside")
+FILES = 1_000_000
+USERS = 2_000
+SMALLER = 10
+"""By how much the second store is smaller."""
+LINE = 0.02
+"""Seconds of a round trip on the line with delay."""
+FEW, MANY = 100, 10_000
+VOLUMES = ("/var/mail", "/var/www/web1")
+
+KEEP = "rm -rf /root/mail-before && cp -a /etc/mail /root/mail-before"
+RESTORE = "rm -rf /etc/mail && mv /root/mail-before /etc/mail && service sendmail restart"
+
+
+@dataclass
+class Figures:
+    """What was measured: for each row and side the values of all turns, in the row's unit."""
+
+    values: dict[str, dict[str, list[float]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(list))
+    )
+    say: Callable[[str], None] = print
+
+    def note(self, row: str, side: str, value: float) -> None:
+        """Keep one value."""
+        self.values[row][side].append(value)
+        self.say(f"{row}: {side} {value:.3f}")
+
+    def median(self, row: str, side: str) -> float | None:
+        """Return the median of a row's side, None where it was not measured."""
+        values = self.values.get(row, {}).get(side)
+        return statistics.median(values) if values else None
+
+
+class Bench:
+    """One lab with a store of so many files, and what is measured in it; row names get the suffix."""
+
+    def __init__(self, lab: Lab, figures: Figures, files: int, suffix: str) -> None:
+        self._lab = lab
+        self._figures = figures
+        self._files = files
+        self._suffix = suffix
+        self._seeds = itertools.count()
+        self._recipe = Recipe(lab)
+
+    def note(self, row: str, side: str, value: float) -> None:
+        """Keep a value of this store."""
+        self._figures.note(f"{row}{self._suffix}", side, value)
+
+    def fill(self) -> None:
+        """Write the store."""
+        users = max(20, USERS * self._files // FILES)
+        seconds = python(self._lab, "old", INSIDE / "store.py", str(self._files), str(users))
+        self._figures.say(f"{self._files} messages and {users} mboxes were written in {seconds:.0f} s")
+
+    def first_copy(self) -> Trace:
+        """Copy everything for the first time; return the trace of the program's run up to there."""
+        self.note("first copy", "recipe", self._recipe.copy())
+        trace = traced(self._lab, "run", "--until", "presync")
+        self.note("first copy", "migrate", trace.seconds("rsync"))
+        return trace
+
+    def change(self, count: int) -> None:
+        """Change the store as its users and its mail do."""
+        if count:
+            python(
+                self._lab,
+                "old",
+                INSIDE / "change.py",
+                str(count),
+                f"{self._files}{self._suffix}-{next(self._seeds)}",
+            )
+
+    def passes(self, side: Ours, row: str, count: int, turns: int) -> None:
+        """Let both sides make a pass after so many changes, in turns."""
+        for turn in range(turns):
+            self.change(count)
+            for name in ("recipe", "migrate") if turn % 2 else ("migrate", "recipe"):
+                self.note(row, name, self._recipe.copy() if name == "recipe" else side.copy()[0])
+
+    def final_passes(self, side: Ours, row: str, turns: int, *, recipe: bool = True) -> None:
+        """Let both sides make the last pass after FEW changes, and ours prove it."""
+        for _ in range(turns):
+            self.change(FEW)
+            if recipe:
+                self.note(row, "recipe", self._recipe.copy())
+            self.note(row, "migrate", side.copy(delete=True, trust=True)[0])
+            self.note(f"{row}: its proof", "migrate", side.verify())
+
+    def exact(self, side: Ours) -> None:
+        """Make the copy exact, as the sweep does."""
+        self.note("sweep (the mailboxes are open)", "migrate", side.copy("whole", delete=True)[0])
+
+    def recipe_cutover(self) -> None:
+        """Close, move, copy, relay and open as the recipe says; then put everything back as it was."""
+        lab, place = self._lab, self._lab.place
+        shell(lab, "old", KEEP)
+        self.change(FEW)
+        with PortProbe(place.old) as port:
+            shell(lab, "old", f"iptables {CLOSED}")
+            began = time.monotonic()
+            point_mail_host_at(lab, place.new)
+            self._recipe.copy()
+            shell(lab, "old", RELAY.format(new=place.new))
+            shell(lab, "old", "iptables -D INPUT 1")
+            seconds = time.monotonic() - began
+            time.sleep(1)
+        self.note("port 25 closed in a cutover", "recipe", port.total)
+        self.note("mailboxes closed in a cutover", "recipe", seconds)
+        shell(lab, "old", RESTORE)
+        point_mail_host_at(lab, place.old, ttl=5)
+
+    def cutover(self) -> Trace:
+        """Migrate under `hold`, and return the trace of the run."""
+        lab = self._lab
+        self.change(FEW)
+        with PortProbe(lab.place.old) as port:
+            trace = traced(lab, "run", "--yes", "--wait")
+        self.note("port 25 closed in a cutover", "migrate", port.total)
+        self.note("mailboxes closed in a cutover", "migrate", between(lab, "relay", "open-new"))
+        self.note("mail waits in a cutover", "migrate", between(lab, "relay", "open-to-old"))
+        return trace
+
+
+def between(lab: Lab, first: str, last: str) -> float:
+    """Return the seconds from the start of one step to the end of another, as the journal has them."""
+    lines = (lab.state_path / "journal.jsonl").read_text().splitlines()
+    events = [json.loads(text) for text in lines]
+    began = [
+        event["time"] for event in events if (event.get("kind"), event.get("step")) == ("step_started", first)
+    ]
+    ended = [
+        event["time"] for event in events if (event.get("kind"), event.get("step")) == ("step_done", last)
+    ]
+    return moment(ended[-1]) - moment(began[-1])
+
+
+def moment(text: str) -> float:
+    """Return a time of the journal in seconds since the epoch."""
+    from datetime import datetime
+
+    return datetime.fromisoformat(text).timestamp()
+
+
+def large(figures: Figures, files: int) -> None:
+    """Measure on the large store, without delay and with it."""
+    with Lab(volumes=VOLUMES, seed=1) as lab:
+        bench = Bench(lab, figures, files, "")
+        bench.fill()
+        figures.note("peak memory of the first copy", "migrate", bench.first_copy().process.peak)
+        with ours(lab) as side:
+            bench.passes(side, "pass, no change", 0, 3)
+            bench.passes(side, f"pass, {FEW} changes", FEW, 3)
+            bench.passes(side, f"pass, {MANY} changes", MANY, 2)
+            bench.exact(side)
+            bench.final_passes(side, f"final pass, {FEW} changes", 3)
+        with line(lab, LINE):
+            slow = Bench(lab, figures, files, ", 20 ms")
+            with ours(lab) as side:
+                slow.passes(side, "pass, no change", 0, 1)
+                slow.passes(side, f"pass, {FEW} changes", FEW, 2)
+                slow.final_passes(side, f"final pass, {FEW} changes", 2)
+        bench.recipe_cutover()
+        trace = bench.cutover()
+        figures.note("orchestration of a cutover", "migrate", trace.overhead)
+        figures.note("peak memory of a cutover", "migrate", trace.process.peak)
+
+
+def small(figures: Figures, files: int) -> None:
+    """Measure on a store of a tenth: what the passes cost there, and a cutover on a line with delay."""
+    with Lab(volumes=VOLUMES, seed=1) as lab:
+        bench = Bench(lab, figures, files, ", a tenth of the store")
+        bench.fill()
+        bench.first_copy()
+        with ours(lab) as side:
+            bench.exact(side)
+            bench.final_passes(side, f"final pass, {FEW} changes", 5)
+        with line(lab, LINE):
+            trace = Bench(lab, figures, files, ", a tenth of the store, 20 ms").cutover()
+        figures.note("orchestration of a cutover, 20 ms", "migrate", trace.overhead)
+
+
+def start_up(figures: Figures, files: int) -> None:
+    """Measure how long `migrate --help` takes."""
+    argv = [sys.executable, "-m", "migrator", "--help"]
+    for _ in range(20):
+        began = time.monotonic()
+        subprocess.run(argv, cwd=PROJECT, check=True, stdout=subprocess.DEVNULL)
+        figures.note("start-up of migrate --help", "migrate", time.monotonic() - began)
+
+
+PARTS: dict[str, Callable[[Figures, int], None]] = {"start-up": start_up, "small": small, "large": large}
+"""What can be measured by itself (--only), in the order of a whole run."""
