@@ -7,7 +7,7 @@ TIMED := tests/lab/test_hold.py
 # What the two commands of a newcomer need besides Python packages
 READY := .venv/ready
 
-.PHONY: help demo recipe test lint unit lab faults lab-up format images clean
+.PHONY: help demo recipe test lint unit lab faults bench lab-up format images clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' Makefile | expand -t 20
@@ -35,6 +35,9 @@ lab: $(READY) images ## the tests on real hosts, in containers
 
 faults: $(READY) images ## the long table of faults: docs/reliability.md
 	$(PYTEST) tests/faults -m fault -n 2 --table docs/reliability.md
+
+bench: $(READY) images ## what it costs beside the recipe: docs/performance.md (SCALE=0.1 for a smaller store)
+	$(BIN)/python -m tests.bench --scale $(or $(SCALE),1)
 
 lab-up: $(READY) images ## two hosts and a name server to play with, until Ctrl-C
 	$(BIN)/python -m tests.lab

@@ -85,13 +85,8 @@ class Bench:
     def change(self, count: int) -> None:
         """Change the store as its users and its mail do."""
         if count:
-            python(
-                self._lab,
-                "old",
-                INSIDE / "change.py",
-                str(count),
-                f"{self._files}{self._suffix}-{next(self._seeds)}",
-            )
+            seed = f"{self._files}{self._suffix}-{next(self._seeds)}"
+            python(self._lab, "old", INSIDE / "change.py", str(count), seed)
 
     def passes(self, side: Ours, row: str, count: int, turns: int) -> None:
         """Let both sides make a pass after so many changes, in turns."""
@@ -181,6 +176,7 @@ def large(figures: Figures, files: int) -> None:
             with ours(lab) as side:
                 slow.passes(side, "pass, no change", 0, 1)
                 slow.passes(side, f"pass, {FEW} changes", FEW, 2)
+                slow.exact(side)
                 slow.final_passes(side, f"final pass, {FEW} changes", 2)
         bench.recipe_cutover()
         trace = bench.cutover()
