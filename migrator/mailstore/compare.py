@@ -121,7 +121,14 @@ _TOUCHED = r"""
 _FOREIGN = r"""
 stage == "touched" { if (sub(/\/$/, "")) under[$0]; else touched[$0] }
 function same(text) { }
-function differs(path, was, now) { if (!(path in touched)) gone(path, was) }
+function differs(path, was, now) { if (!(path in touched) && !unlinked(was, now)) gone(path, was) }
+# A name of ours that was copied or removed was another name of this file, which keeps all but how many it has.
+function unlinked(was, now, before, after, number) {
+    split(was, before, " ")
+    split(now, after, " ")
+    for (number = 1; number <= 7; number++) if (number != 4 && before[number] != after[number]) return 0
+    return before[8] + 0 > 1 || after[8] + 0 > 1
+}
 function gone(path, was, up) {
     if (path in touched) return
     for (up = path; up != "" && !(up in under); ) up = parent(up)

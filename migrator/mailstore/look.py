@@ -2,8 +2,8 @@
 
 The stream that `look changed` prints has a line for each name. `F path`: to be fetched, whatever the new host has.
 `D path`: a folder that changed or came; then its children by their names alone: `f` to be fetched, `e` a file that is
-present, `p` a folder that was noted, `n` one that came and has its own D. Then `total FOLDERS NOTED`, and `end`,
-without which it was cut off. Paths begin with "./"; a newline travels as \\001.
+present, `p` a folder that was noted, `n` one that came and has its own D. Then `total FOLDERS NOTED`, `root MTIME MODE
+OWNER:GROUP` of the tree's own folder, and `end`, without which it was cut off. Paths begin with "./"; a newline travels as \\001.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def old_script(folder: str, prune: str, *, margin: float = MARGIN, slack: float 
     """
     return (
         f"look_folder={shlex.quote(folder)}\nlook_margin={margin:g}\nlook_changes={shlex.quote(_CHANGED)}\n"
-        f"look_linked={shlex.quote(_LINKED)}\nlook_came={shlex.quote(_CAME)}\n"
+        f"look_linked={shlex.quote(_LINKED)}\nlook_known={shlex.quote(_KNOWN)}\n"
         f"look_sifted={shlex.quote(_SIFTED)}\n{notes.functions(prune, slack)}{_SH}"
     )
 
@@ -80,10 +80,10 @@ END {
 }
 """
 
-# Prints the folders that came in folders that changed; writes those of a Maildir that is none any more.
-_CAME = r"""
+# Prints, of the folders in a list, those that are in the draft; of what is in folders, the folders that are not.
+_KNOWN = r"""
 stage == "draft" { if (/^d/) { cut($0); known[path] } next }
-stage == "turned" { if ($0 in known) print >turned; next }
+stage == "turning" { if ($0 in known) print; next }
 /^1 d/ { cut($0); if (!(path in known)) print path }
 END { if (failed) exit 3 }
 """
@@ -174,7 +174,7 @@ look_changed() {
     read -r _ _ _ note_begun note_token <"$work/$1" || return 3
     if [ "$2" != - ] && [ "$2" != "$note_token" ]; then return 3; fi
     rm -f "$work/next"
-    for name in draft fresh missing turning turned linked; do : >"$work/$name" || return 1; done
+    for name in draft fresh missing turning linked; do : >"$work/$name" || return 1; done
     look_since=$(awk -v begun="$note_begun" -v margin="$look_margin" 'BEGIN { printf "%.3f", begun - margin }')
     set -- "$work/$1" $(note_limit)
     note_stat "$1" "$work/now" || return 3
@@ -182,24 +182,30 @@ look_changed() {
         missing="$work/missing" turning="$work/turning" >"$work/changed" || return
     # Of a message that did not change for long the name is all that matters, and there are many.
     look_list "! -type d ! -newerct @$look_since \\( -path '*/cur/*' -o -path '*/new/*' \\) -printf 'e %f\\0' -o" \
-        <"$work/changed" >"$work/inside" && note_fine || return 3
-    look_came || return
+        <"$work/changed" >"$work/inside" && note_fine && note_told "$work/inside" || return 3
+    look_turned && look_came || return
     printf 'note 1 %s %s\n' "$note_words" "$2" >"$work/head" || return 1
     awk -v since="$look_since" -v limit="$3" -v note="$work/made" -v linked="$work/linked" -v total="$work/total" \
         "$note_awk$look_changes" stage=missing "$work/missing" stage=came "$work/came" stage=draft "$work/draft" \
-        stage=fresh "$work/fresh" stage=inside "$work/inside" stage=below "$work/below" >"$work/stream" || return
+        stage=fresh "$work/fresh" stage=inside "$work/inside" stage=turned "$work/turned" stage=below "$work/below" >"$work/stream" || return
     if [ -s "$work/linked" ]; then look_links || return; fi
     cat "$work/head" "$work/made" >"$work/whole" && mv "$work/whole" "$work/next" &&
-    cat "$work/stream" "$work/total" && echo end
+    cat "$work/stream" "$work/total" && find . -maxdepth 0 -printf 'root %T@ %m %u:%g\n' && echo end
+}
+look_turned() {
+    echo 'done 0' >"$work/turned" || return 1
+    if [ ! -s "$work/turning" ]; then return; fi
+    awk "$note_awk$look_known" stage=draft "$work/draft" stage=turning "$work/turning" >"$work/roots" || return
+    look_list '' <"$work/roots" >"$work/turned" && note_fine || return 3
 }
 # Folders that came bring folders with them, and everything in them is looked at.
 look_came() {
     echo 'done 0' >"$work/came" && echo 'done 0' >"$work/below" || return 1
-    if [ ! -s "$work/turning" ] && ! grep -q '^1 d' "$work/inside"; then return; fi
-    awk -v turned="$work/turned" "$note_awk$look_came" stage=draft "$work/draft" stage=turned "$work/turning" \
-        stage=inside "$work/inside" >"$work/roots" || return
+    if ! grep -q '^1 d' "$work/inside" "$work/turned"; then return; fi
+    awk "$note_awk$look_known" stage=draft "$work/draft" stage=inside "$work/inside" "$work/turned" >"$work/roots" ||
+        return
     note_find "$note_prune -type d -printf '%p\\0'" <"$work/roots" >"$work/came" && note_fine || return 3
-    { grep -v '^done ' "$work/came"; cat "$work/turned"; } | look_list '' >"$work/below" && note_fine || return 3
+    grep -v '^done ' "$work/came" | look_list '' >"$work/below" && note_fine || return 3
 }
 # Given words of find that go before the usual ones.
 look_list() { note_find "-maxdepth 1 $note_prune $1 -printf '%d $note_facts'"; }
@@ -227,7 +233,7 @@ look_recent() {
 look_keep() {
     [ -s "$work/next" ] || return 3
     if [ "$1" = both ]; then
-        awk -v token="$2" 'NR == 1 { $0 = $1 " " $2 " " $3 " " $4 " " token } 1' "$work/next" >"$work/keeping" || return 1
+        awk -v token="$2" 'NR == 1 { $0 = "note 1 " $3 " " $4 " " token } 1' "$work/next" >"$work/keeping" || return 1
     fi
     mv "$work/next" "$work/seen" && { [ "$1" = seen ] || mv "$work/keeping" "$work/exact"; }
 }

@@ -126,6 +126,7 @@ note_find() {
 note_fine() {
     ! grep -Eqv ': (No such file or directory|Not a directory)$' "$work/errors"
 }
+note_told() { ! grep -q "$(printf '\002')" "$1"; }
 # Given a note, the names as they are now, and a program with same, differs and gone; then more words for awk.
 note_compare() {
     note_base=$1 note_now=$2 note_do=$3
