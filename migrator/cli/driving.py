@@ -188,12 +188,17 @@ def _report(call: Call) -> Report:
     return Terminal(SteadyConsole(highlight=False))
 
 
+_BACKWARDS = (Kind.CHANGE_UNDONE, Kind.STEP_UNDONE)
+"""What is undone is not what a run ended of: that is the step which took too long, or whose undo failed."""
+
+
 def _follow(events: Events, report: Report, shield: Shield, call: Call) -> None:
     """Show every event; a signal that comes while one is shown reaches the engine all the same."""
     show = _unbreakable(report)
     try:
         for event in events:
-            call.step = event.step or call.step
+            if event.kind not in _BACKWARDS:
+                call.step = event.step or call.step
             with shield:
                 show(event)
     except Interrupted as interruption:

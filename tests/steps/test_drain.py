@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from migrator.change import Undo
@@ -52,6 +54,11 @@ class TestGenerations:
         assert change.summary == END
         assert "for one in 301:99500; do" in script(change)
         assert change.undo is Undo.NOT_NEEDED
+
+    def test_the_wait_ends_when_the_time_of_the_cutover_does(self, stage: Stage) -> None:
+        processes(stage.old, NOW, BEFORE)
+        (change,) = stage.look(deadline=stage.world.clock.now() + timedelta(seconds=42))
+        assert '"$waited" -lt 42' in script(change)
 
     def test_mail_that_came_in_since_is_not_waited_for(self, stage: Stage) -> None:
         processes(stage.old, NOW, SINCE)
