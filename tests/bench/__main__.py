@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.bench.measuring import FILES, PARTS, USERS, Figures
+from tests.bench.measuring import FILES, STORES, USERS, Figures, start_up, stores
 from tests.bench.table import page
 from tests.lab.lab import PROJECT, Lab
 
@@ -39,7 +39,7 @@ def main() -> int:
     """Measure and write the page, or, for a part, show it. Return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0, help=f"share of {FILES} messages (default: 1)")
-    parser.add_argument("--only", choices=tuple(PARTS), help="measure one part, and write no page")
+    parser.add_argument("--only", choices=("start-up", *STORES), help="measure one part, and write no page")
     parser.add_argument("-o", "--output", type=Path, default=PROJECT / "docs" / "performance.md")
     arguments = parser.parse_args()
     files = max(1000, int(FILES * arguments.scale))
@@ -49,9 +49,10 @@ def main() -> int:
         return 1
     figures = Figures(say=say)
     began = time.monotonic()
-    for name in [arguments.only] if arguments.only else PARTS:
-        say(f"part {name}")
-        PARTS[name](figures, files // 10 if name == "small" else files)
+    if arguments.only in (None, "start-up"):
+        start_up(figures)
+    if arguments.only != "start-up":
+        stores(figures, files, [arguments.only] if arguments.only else list(STORES))
     text = page(figures, files=files, users=max(20, USERS * files // FILES), **versions())
     say(f"measured in {time.monotonic() - began:.0f} s")
     if arguments.only:

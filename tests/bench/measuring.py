@@ -9,10 +9,13 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
+from migrator.mailstore.look import MARGIN
 from tests.bench.line import line
 from tests.bench.roundtrips import Trace, traced
 from tests.bench.sides import Ours, Recipe, ours, python, shell
@@ -58,35 +61,45 @@ class Bench:
     """One lab with a store of so many files, and what is measured in it; row names get the suffix."""
 
     def __init__(self, lab: Lab, figures: Figures, files: int, suffix: str) -> None:
-        self._lab = lab
-        self._figures = figures
-        self._files = files
-        self._suffix = suffix
+        self.lab = lab
+        self.figures = figures
+        self.files = files
+        self.suffix = suffix
         self._seeds = itertools.count()
         self._recipe = Recipe(lab)
+        self._filled = 0.0
 
     def note(self, row: str, side: str, value: float) -> None:
         """Keep a value of this store."""
-        self._figures.note(f"{row}{self._suffix}", side, value)
+        self.figures.note(f"{row}{self.suffix}", side, value)
 
     def fill(self) -> None:
         """Write the store."""
-        users = max(20, USERS * self._files // FILES)
-        seconds = python(self._lab, "old", INSIDE / "store.py", str(self._files), str(users))
-        self._figures.say(f"{self._files} messages and {users} mboxes were written in {seconds:.0f} s")
+        users = max(20, USERS * self.files // FILES)
+        seconds = python(self.lab, "old", INSIDE / "store.py", str(self.files), str(users))
+        self._filled = time.monotonic()
+        self.figures.say(f"{self.files} messages and {users} mboxes were written in {seconds:.0f} s")
+
+    def age(self) -> None:
+        """Wait until the store is no news: whatever a note finds younger is fetched with its folder (look.MARGIN)."""
+        left = self._filled + MARGIN + 5 - time.monotonic()
+        self.figures.say(f"the store ages for {max(0.0, left):.0f} s more")
+        time.sleep(max(0.0, left))
+        with ours(self.lab) as side:
+            side.copy()
 
     def first_copy(self) -> Trace:
         """Copy everything for the first time; return the trace of the program's run up to there."""
         self.note("first copy", "recipe", self._recipe.copy())
-        trace = traced(self._lab, "run", "--until", "presync")
+        trace = traced(self.lab, "run", "--until", "presync")
         self.note("first copy", "migrate", trace.seconds("rsync"))
         return trace
 
     def change(self, count: int) -> None:
         """Change the store as its users and its mail do."""
         if count:
-            seed = f"{self._files}{self._suffix}-{next(self._seeds)}"
-            python(self._lab, "old", INSIDE / "change.py", str(count), seed)
+            seed = f"{self.files}{self.suffix}-{next(self._seeds)}"
+            python(self.lab, "old", INSIDE / "change.py", str(count), seed)
 
     def passes(self, side: Ours, row: str, count: int, turns: int) -> None:
         """Let both sides make a pass after so many changes, in turns."""
@@ -110,7 +123,7 @@ class Bench:
 
     def recipe_cutover(self) -> None:
         """Close, move, copy, relay and open as the recipe says; then put everything back as it was."""
-        lab, place = self._lab, self._lab.place
+        lab, place = self.lab, self.lab.place
         shell(lab, "old", KEEP)
         self.change(FEW)
         with PortProbe(place.old) as port:
@@ -129,7 +142,7 @@ class Bench:
 
     def cutover(self) -> Trace:
         """Migrate under `hold`, and return the trace of the run."""
-        lab = self._lab
+        lab = self.lab
         self.change(FEW)
         with PortProbe(lab.place.old) as port:
             trace = traced(lab, "run", "--yes", "--wait")
@@ -154,58 +167,68 @@ def between(lab: Lab, first: str, last: str) -> float:
 
 def moment(text: str) -> float:
     """Return a time of the journal in seconds since the epoch."""
-    from datetime import datetime
-
     return datetime.fromisoformat(text).timestamp()
 
 
-def large(figures: Figures, files: int) -> None:
-    """Measure on the large store, without delay and with it."""
-    with Lab(volumes=VOLUMES, seed=1) as lab:
-        bench = Bench(lab, figures, files, "")
-        bench.fill()
-        figures.note("peak memory of the first copy", "migrate", bench.first_copy().process.peak)
-        with ours(lab) as side:
-            bench.passes(side, "pass, no change", 0, 3)
-            bench.passes(side, f"pass, {FEW} changes", FEW, 3)
-            bench.passes(side, f"pass, {MANY} changes", MANY, 2)
-            bench.exact(side)
-            bench.final_passes(side, f"final pass, {FEW} changes", 3)
-        with line(lab, LINE):
-            slow = Bench(lab, figures, files, ", 20 ms")
-            with ours(lab) as side:
-                slow.passes(side, "pass, no change", 0, 1)
-                slow.passes(side, f"pass, {FEW} changes", FEW, 2)
-                slow.exact(side)
-                slow.final_passes(side, f"final pass, {FEW} changes", 2)
-        bench.recipe_cutover()
-        trace = bench.cutover()
-        figures.note("orchestration of a cutover", "migrate", trace.overhead)
-        figures.note("peak memory of a cutover", "migrate", trace.process.peak)
+def measure_large(bench: Bench) -> None:
+    """Measure on the whole store, without delay and with it, and a cutover of both sides."""
+    with ours(bench.lab) as side:
+        bench.passes(side, "pass, no change", 0, 3)
+        bench.passes(side, f"pass, {FEW} changes", FEW, 3)
+        bench.passes(side, f"pass, {MANY} changes", MANY, 2)
+        bench.exact(side)
+        bench.final_passes(side, f"final pass, {FEW} changes", 3)
+    with line(bench.lab, LINE):
+        slow = Bench(bench.lab, bench.figures, bench.files, ", 20 ms")
+        with ours(bench.lab) as side:
+            slow.passes(side, "pass, no change", 0, 1)
+            slow.passes(side, f"pass, {FEW} changes", FEW, 2)
+            slow.exact(side)
+            slow.final_passes(side, f"final pass, {FEW} changes", 2)
+    bench.recipe_cutover()
+    trace = bench.cutover()
+    bench.note("orchestration of a cutover", "migrate", trace.overhead)
+    bench.note("peak memory of a cutover", "migrate", trace.process.peak)
 
 
-def small(figures: Figures, files: int) -> None:
-    """Measure on a store of a tenth: what the passes cost there, and a cutover on a line with delay."""
-    with Lab(volumes=VOLUMES, seed=1) as lab:
-        bench = Bench(lab, figures, files, ", a tenth of the store")
-        bench.fill()
-        bench.first_copy()
-        with ours(lab) as side:
-            bench.exact(side)
-            bench.final_passes(side, f"final pass, {FEW} changes", 5)
-        with line(lab, LINE):
-            trace = Bench(lab, figures, files, ", a tenth of the store, 20 ms").cutover()
-        figures.note("orchestration of a cutover, 20 ms", "migrate", trace.overhead)
+def measure_small(bench: Bench) -> None:
+    """Measure what the last pass costs on a tenth of the store, and a cutover on a line with delay."""
+    with ours(bench.lab) as side:
+        bench.exact(side)
+        bench.final_passes(side, f"final pass, {FEW} changes", 5)
+    with line(bench.lab, LINE):
+        slow = Bench(bench.lab, bench.figures, bench.files, f"{bench.suffix}, 20 ms")
+        trace = slow.cutover()
+    bench.figures.note("orchestration of a cutover, 20 ms", "migrate", trace.overhead)
 
 
-def start_up(figures: Figures, files: int) -> None:
+STORES: dict[str, tuple[int, str, Callable[[Bench], None]]] = {
+    "small": (SMALLER, ", a tenth of the store", measure_small),
+    "large": (1, "", measure_large),
+}
+"""What is measured on which store: by how much it is smaller, what its rows are called, and the measuring."""
+
+
+def stores(figures: Figures, files: int, wanted: Sequence[str]) -> None:
+    """Fill and copy every wanted store, then measure on each: so that the first ages while the next is filled."""
+    with ExitStack() as stack:
+        benches = {}
+        for name in wanted:
+            smaller, suffix, _ = STORES[name]
+            lab = stack.enter_context(Lab(volumes=VOLUMES, seed=1))
+            benches[name] = Bench(lab, figures, files // smaller, suffix)
+            benches[name].fill()
+            trace = benches[name].first_copy()
+            benches[name].note("peak memory of the first copy", "migrate", trace.process.peak)
+        for name, bench in benches.items():
+            bench.age()
+            STORES[name][2](bench)
+
+
+def start_up(figures: Figures) -> None:
     """Measure how long `migrate --help` takes."""
     argv = [sys.executable, "-m", "migrator", "--help"]
     for _ in range(20):
         began = time.monotonic()
         subprocess.run(argv, cwd=PROJECT, check=True, stdout=subprocess.DEVNULL)
         figures.note("start-up of migrate --help", "migrate", time.monotonic() - began)
-
-
-PARTS: dict[str, Callable[[Figures, int], None]] = {"start-up": start_up, "small": small, "large": large}
-"""What can be measured by itself (--only), in the order of a whole run."""
