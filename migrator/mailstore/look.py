@@ -2,8 +2,9 @@
 
 The stream that `look changed` prints has a line for each name. `F path`: to be fetched, whatever the new host has.
 `D path`: a folder that changed or came; then its children by their names alone: `f` to be fetched, `e` a file that is
-present, `p` a folder that was noted, `n` one that came and has its own D. Then `total FOLDERS NOTED`, `root MTIME MODE
-OWNER:GROUP` of the tree's own folder, and `end`, without which it was cut off. Paths begin with "./"; a newline travels as \\001.
+present, `p` a folder that was noted, `n` one that came and has its own D. Then `total FOLDERS NOTED`, for the tree's
+own folder `root MTIME MODE OWNER:GROUP`, and `end`, without which it was cut off. Paths begin with "./"; a newline
+travels as \\001.
 """
 
 from __future__ import annotations
@@ -187,7 +188,8 @@ look_changed() {
     printf 'note 1 %s %s\n' "$note_words" "$2" >"$work/head" || return 1
     awk -v since="$look_since" -v limit="$3" -v note="$work/made" -v linked="$work/linked" -v total="$work/total" \
         "$note_awk$look_changes" stage=missing "$work/missing" stage=came "$work/came" stage=draft "$work/draft" \
-        stage=fresh "$work/fresh" stage=inside "$work/inside" stage=turned "$work/turned" stage=below "$work/below" >"$work/stream" || return
+        stage=fresh "$work/fresh" stage=inside "$work/inside" stage=turned "$work/turned" \
+        stage=below "$work/below" >"$work/stream" || return
     if [ -s "$work/linked" ]; then look_links || return; fi
     cat "$work/head" "$work/made" >"$work/whole" && mv "$work/whole" "$work/next" &&
     cat "$work/stream" "$work/total" && find . -maxdepth 0 -printf 'root %T@ %m %u:%g\n' && echo end
