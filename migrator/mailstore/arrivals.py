@@ -26,6 +26,10 @@ _GRACE = 10
 """Seconds that rsync may take from the line in its log to the file in its place."""
 
 
+MOST = 1000
+"""How many files of one tree a look names at most: who has more of them needs no longer list."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """A folder of the new host that a tree is copied into; in a spool, the files of the folder itself are mail."""
@@ -79,12 +83,12 @@ def forget_script(name: str, state: str = STATE) -> str:
 def look_script(
     name: str, targets: Sequence[Target], *, interrupted: bool = False, state: str = STATE
 ) -> str:
-    """Return the inspecting script that prints the time, then each mail file that no pass of this migration left so.
+    """Return the inspecting script that prints the time, then the mail files that no pass of this migration left so.
 
     Given the targets in the order of the plan. A file is looked at where its change time, which nobody can set, is
     younger than the beginning of the last pass that ended; every one is, where the host's clock was set meanwhile or
-    the host was started anew. It was brought where the log of rsync names it with its
-    modification time and size. With `interrupted` nothing is looked at unless a pass was begun and did not end.
+    the host was started anew. It was brought where the log of rsync names it with its modification time and size. Of
+    one tree MOST files are named. With `interrupted` nothing is looked at unless a pass was begun and did not end.
     """
     here = folder(name, state)
     only = f"[ -e {here}/copying ] || exit 0\n" if interrupted else ""
@@ -120,15 +124,14 @@ _LOOK = r"""look() {
     find . -type f -size +0 $newer ! -name '.*' \
         \( -path '*/new/*' -o -path '*/cur/*' -o ! -path "$3" ! -name '*.lock' \) \
         -printf '%TY/%Tm/%Td-%TH:%TM:%TS %s %CH:%CM:%CS %P\0' |
-    tr '\n\000' '\001\n' | tree=$1 awk "$compare" stage=log "$log" stage=files -
+    tr '\n\000' '\001\n' | tree=$1 awk "$compare" stage=files - stage=log "$log"
 }
 """
 
 # A message in a Maildir is known by its unique name alone: reading it moves it to cur and changes its flags. rsync
 # logs the size that it listed; a mailbox that grew until it was sent is longer, so its time must do, together with
 # a change time close to the log's. What rsync had to leave unfinished gets the time 0 from it.
-_COMPARE = (
-    r"""
+_COMPARE = r"""
 function key(path) {
     if (path !~ /(^|\/)(new|cur)\/[^\/]*$/) return path
     sub(/.*\//, "", path)
@@ -144,24 +147,36 @@ function plain(name, done, code) {
     return done name
 }
 function seconds(clock) { return substr(clock, 1, 2) * 3600 + substr(clock, 4, 2) * 60 + substr(clock, 7, 2) }
-stage == "log" {
-    if (!match($0, /^[^ ]+ [^ ]+ \[[0-9]+\] [^ ]+ [0-9]+ \|.f[^|]*\|/)) next
-    split(substr($0, 1, RLENGTH), word, " ")
-    name = key(plain(substr($0, RLENGTH + 1)))
-    copied[word[4], word[5], name]
-    logged[word[4], name] = seconds(word[2])
-    next
-}
-{
+stage == "files" {
     match($0, /^[^ ]+ [^ ]+ [^ ]+ /)
     split(substr($0, 1, RLENGTH), word, " ")
-    path = substr($0, RLENGTH + 1)
-    name = key(path)
     sub(/\..*/, "", word[1])
-    if (word[1] == "1970/01/01-00:00:00" || (word[1], word[2], name) in copied) next
-    if ((word[1], name) in logged &&
-        (seconds(word[3]) - logged[word[1], name] + 86401) % 86400 <= GRACE + 1) next
-    print ENVIRON["tree"] "/" path
+    if (word[1] == "1970/01/01-00:00:00") next
+    path[++count] = substr($0, RLENGTH + 1)
+    known[count] = key(path[count])
+    wanted[known[count]]
+    modified[count] = word[1]
+    size[count] = word[2]
+    changed[count] = seconds(word[3])
+    next
 }
-"""
-).replace("GRACE", str(_GRACE))
+!count { exit }
+{
+    if (!match($0, /^[^ ]+ [^ ]+ \[[0-9]+\] [^ ]+ [0-9]+ \|.f[^|]*\|/)) next
+    facts = substr($0, 1, RLENGTH)
+    name = key(plain(substr($0, RLENGTH + 1)))
+    if (!(name in wanted)) next
+    split(facts, word, " ")
+    copied[word[4], word[5], name]
+    logged[word[4], name] = seconds(word[2])
+}
+END {
+    for (number = 1; number <= count && found < MOST; number++) {
+        if ((modified[number], size[number], known[number]) in copied) continue
+        if ((modified[number], known[number]) in logged &&
+            (changed[number] - logged[modified[number], known[number]] + 86401) % 86400 <= GRACE + 1) continue
+        found++
+        print ENVIRON["tree"] "/" path[number]
+    }
+}
+""".replace("GRACE", str(_GRACE)).replace("MOST", str(MOST))

@@ -221,6 +221,13 @@ class TestArrivals:
         assert host.arrived() == ["spool/user01"]
 
 
+def test_of_very_many_files_no_more_are_named_than_anybody_reads(host: NewHost) -> None:
+    folder = host.deliver("it's home/u/cur/0.mail").parent
+    for number in range(1, arrivals.MOST + 10):
+        (folder / f"{number}.mail").write_text("From a\n")
+    assert len(host.arrived()) == arrivals.MOST
+
+
 class TestMarks:
     def test_what_arrives_between_the_look_and_the_beginning_is_seen_afterwards(self, host: NewHost) -> None:
         looked = host.look().looked
