@@ -29,6 +29,9 @@ _ENTRY = 50e-6
 _DELIVERY = 0.015
 """Seconds that the queue takes at the end for each change of the mailboxes while mail waited: half of them are mail."""
 
+_COMMANDS = 2
+"""Commands that each pass over a tree takes: the pass itself, and its proof."""
+
 _TELLING = 1_000_000
 """Bytes from which a pass says something of the line's rate rather than of rsync's start."""
 
@@ -162,7 +165,8 @@ def predict(
         proof += last.look + last.compare + (transfer if last.fetched * share >= 0.5 else 0.0)
     changes = sum(history[-1].changes / _interval(history) for history in histories)
     quiet = sum(history[-1].look + history[-1].compare for history in histories)
-    beside = sessions + copy + proof + orchestration.again * 2 * quiet
+    asked = trees * _COMMANDS * (1 + orchestration.again) * round_trip
+    beside = sessions + copy + proof + orchestration.again * 2 * quiet + asked
     mail = beside + orchestration.until_mail(round_trip)
     looked = sum(history[-1].look for history in histories)
     return Forecast(
@@ -176,7 +180,7 @@ def predict(
         changes_a_second=changes,
         bytes_a_second=rate,
         round_trip=round_trip,
-        commands=orchestration.commands,
+        commands=orchestration.commands + trees * _COMMANDS * (1 + orchestration.again),
     )
 
 

@@ -97,10 +97,10 @@ class TestPredict:
         found = forecast(one(0, kind="whole"), one(60, transfer=0.0), round_trip=0.1)
         assert found.copy == pytest.approx(0.6)
         assert found.proof == pytest.approx(0.6)
-        assert found.mail == pytest.approx(1.2 + 10 * 0.1 + 2.0)
+        assert found.mail == pytest.approx(1.2 + (10 + 2) * 0.1 + 2.0)
         assert found.mailboxes == pytest.approx(found.mail + 5 * 0.1 + 1.0)
         assert found.entries_a_second == pytest.approx(40_000)
-        assert found.commands == 15
+        assert found.commands == 15 + 2
 
     def test_every_tree_counts(self) -> None:
         single = forecast(one(0), one(60))

@@ -23,6 +23,9 @@ OVER_BUDGET = "over-budget"
 PREDICTED = "cutover.predicted."
 """What the predicted seconds are remembered under: of "mail", and of "mailboxes"."""
 
+MOST = 20
+"""How many passes before the cutover are made at most, where the plan leaves their number open."""
+
 FRESH = 60
 """Seconds that a prediction holds: what changed since a pass that ended longer ago is copied once more."""
 
@@ -33,22 +36,22 @@ ORCHESTRATION: Mapping[Strategy, Orchestration] = {
     "hold": Orchestration(
         waiting={
             "relay": Cost(9, 1.3),
-            "drain": Cost(3, 0.1),
-            "final-copy": Cost(9, 0.2),
-            "open-to-old": Cost(4, 2.7),
+            "drain": Cost(4, 0.1),
+            "final-copy": Cost(8, 0.2),
+            "open-to-old": Cost(3, 2.7),
         },
-        opening={"flush": Cost(4, 0.4), "open-new": Cost(4, 0.3)},
+        opening={"flush": Cost(4, 0.4), "open-new": Cost(3, 0.3)},
     ),
     "firewall": Orchestration(
         waiting={
             "close-old": Cost(3, 0.1),
-            "drain": Cost(3, 0.1),
+            "drain": Cost(5, 0.1),
             "move-dns": Cost(0, 0.1),
             "final-copy": Cost(9, 0.2),
-            "relay": Cost(9, 1.3),
+            "relay": Cost(9, 1.2),
             "settle": Cost(11, 0.2),
-            "open-new": Cost(4, 2.3),
-            "open-old": Cost(4, 0.1),
+            "open-new": Cost(3, 2.3),
+            "open-old": Cost(3, 0.1),
         },
         opening={},
         again=1,  # the settling
@@ -78,9 +81,12 @@ def forecast(context: Context) -> Forecast | None:
     )
 
 
-def still_shrinking(context: Context) -> bool:
-    """Return whether one more pass before the cutover would make the final one notably shorter."""
-    return shrinking(parse(context.new.read_file(_notes(context)) or ""))
+def converged(context: Context) -> bool:
+    """Return whether one more pass before the cutover is not worth it: it fits the budget, or would not be shorter."""
+    found = forecast(context)
+    if found is None or found.fits(context.plan.cutover.budget):
+        return True
+    return not shrinking(parse(context.new.read_file(_notes(context)) or ""))
 
 
 def expect_within_budget(context: Context) -> Forecast | None:

@@ -52,7 +52,7 @@ def test_without_passes_nothing_is_told_and_nothing_refused(stage: Stage) -> Non
     assert forecasting.forecast(stage.context()) is None
     assert forecasting.expect_within_budget(stage.context()) is None
     assert stage.step.question(stage.context()).text == ""
-    assert forecasting.still_shrinking(stage.context())
+    assert forecasting.converged(stage.context())
 
 
 def test_sessions_are_expected_to_end_after_as_long_as_they_have_been_there(stage: Stage) -> None:
@@ -71,10 +71,12 @@ def test_idle_sessions_are_not_waited_for_that_long(stage: Stage) -> None:
     assert found.sessions == PATIENCE
 
 
-def test_passes_shrink_as_the_notes_say(stage: Stage) -> None:
-    assert forecasting.still_shrinking(stage.context())
+def test_passes_go_on_until_the_cutover_fits_or_nothing_more_is_gained(stage: Stage) -> None:
+    assert forecasting.converged(stage.context())
+    budget(stage, 2)
+    assert not forecasting.converged(stage.context())
     stage.new.files[NOTES] += line(120).encode()
-    assert not forecasting.still_shrinking(stage.context())
+    assert forecasting.converged(stage.context())
 
 
 def test_the_question_tells_the_prediction_and_what_is_remembered_of_it(stage: Stage) -> None:
