@@ -44,10 +44,12 @@ _FUNCTIONS = r"""streams_split() { # prints how many parts there are, and how ma
     tr '\n\000' '\001\n' <"$streams/sizes" | sort -rn >"$streams/sorted" &&
         awk -v folder="$streams" -v most=@MOST_PARTS@ -v smallest=@SMALLEST@ "$streams_awk" "$streams/sorted"
 }
-streams_processors() {
+streams_allowed() { # most: how many streams the processors of both hosts bear
     here=$(getconf _NPROCESSORS_ONLN) && there=$(able_there | sed -n '1s/.* //p') || return 1
     case $there in ''|*[!0-9]*) return 1 ;; esac
-    if [ "$there" -lt "$here" ]; then echo "$there"; else echo "$here"; fi
+    if [ "$there" -lt "$here" ]; then here=$there; fi
+    # One rsync and its ssh keep two processors busy: where there are no more, another stream only takes turns.
+    if [ "$1" = auto ]; then echo $((here / 2)); elif [ "$1" -lt "$here" ]; then echo "$1"; else echo "$here"; fi
 }
 streams_worker() { # copy number options
     worker=$1
@@ -149,10 +151,9 @@ copy_streams() { # most, options
     streams=$work/streams
     rm -rf "$streams"
     mkdir -p "$streams" || return 1
-    if [ "$most" -gt 1 ] && processors=$(streams_processors) && [ "$processors" -gt 1 ] && split=$(streams_split) &&
+    if [ "$most" != 1 ] && most=$(streams_allowed "$most") && [ "$most" -gt 1 ] && split=$(streams_split) &&
         [ "${split%% *}" -gt 1 ]; then
         bytes_there=${split#* }
-        if [ "$processors" -lt "$most" ]; then most=$processors; fi
         streams_watch "$most" "$@"
         streams_summed
     else
@@ -165,6 +166,8 @@ copy_streams() { # most, options
 
 def functions() -> str:
     """Return sh text that defines `copy_streams MOST OPTION…`: the copy of a whole tree by at most so many streams.
+
+    MOST is a number, or `auto`: one for every two processors that both hosts have.
 
     The script has defined `copy_all OPTION…`, one rsync over the whole tree that tells --info=progress2 and --stats,
     `copy_beside`, the same with a connection of its own, `sizes_there`, which prints what the old host says to

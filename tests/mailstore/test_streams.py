@@ -45,9 +45,9 @@ class Copying:
         work: Path,
         sizes: dict[str, int],
         *,
-        most: int = 4,
+        most: int | str = 4,
         here: int = 2,
-        there: int = 2,
+        there: int | str = 2,
         takes: float = 0,
         fails: str = "none",
         status: int = 0,
@@ -95,11 +95,19 @@ def test_another_stream_joins_where_it_makes_the_whole_quicker(tmp_path: Path) -
     assert done.streams == {"1", "2"}
 
 
-@pytest.mark.parametrize("limits", [{"most": 1}, {"here": 1}, {"there": 1}])
+@pytest.mark.parametrize(
+    "limits",
+    [{"most": 1}, {"here": 1}, {"there": 1}, {"most": "auto", "here": 3, "there": 8}, {"there": "many"}],
+)
 def test_where_there_is_only_one_it_is_one_rsync(tmp_path: Path, limits: dict[str, Any]) -> None:
     done = Copying(tmp_path, dict.fromkeys("abcd", 100 * MEGABYTE), **limits)
     assert (done.status, done.whole, done.parts) == (0, ["whole --checksum"], [])
     assert parse_statistics(done.said.replace("\r", "\n")).copied == 1000
+
+
+def test_two_processors_are_kept_busy_by_one_stream(tmp_path: Path) -> None:
+    sizes = dict.fromkeys("abcd", 100 * MEGABYTE)
+    assert len(Copying(tmp_path, sizes, most="auto", here=4, there=5).parts) == 4
 
 
 @pytest.mark.parametrize("sizes", [{}, {"one": 10_000 * MEGABYTE}, {"a": 5, "b": 5}])
