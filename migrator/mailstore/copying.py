@@ -9,13 +9,16 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from migrator.mailstore import arrivals, compare, rsync
-from migrator.mailstore.access import LOAD, LOOK
+from migrator.mailstore import arrivals, compare, rsync, streams
+from migrator.mailstore.access import LOAD, LOOK, SIZES
 from migrator.mailstore.copying_script import FUNCTIONS
 from migrator.mailstore.excludes import Untranslatable, prune
 from migrator.mailstore.look import old_script
 from migrator.mailstore.way import Way
 from migrator.plan import CopyPlan, SyncTree
+
+MOST_STREAMS = 4
+"""How many streams a first copy may have where the plan leaves it open; each has to prove that it is worth it."""
 
 _BLIND = "look() { exit 3; }\n"
 _LISTED = ("--from0", "--ignore-missing-args", "--files-from=-")
@@ -90,6 +93,7 @@ class Pass:
             "share": f"{self.max_delete:.6f}",
             "quick": str(int(self.prune is not None)),
             "prune": self.prune or "",
+            "streams": str(MOST_STREAMS if self.copying.streams == "auto" else self.copying.streams),
         }
         return (
             "export RSYNC_PROTECT_ARGS=0 TZ=UTC0\n"  # the wrapper takes plain arguments; the log tells times in UTC
@@ -98,6 +102,8 @@ class Pass:
             + compare.new_functions(self.prune or "")
             + f"ask() {{ asked=$*; {self.way.remote(f'{LOOK}{self.index}', '$asked')} </dev/null; }}\n"
             + f"able_there() {{ {self.way.remote(LOAD)} </dev/null; }}\n"
+            + f"sizes_there() {{ {self.way.remote(f'{SIZES}{self.index}')} </dev/null; }}\n"
+            + streams.functions()
             + self._rsyncs()
             + FUNCTIONS
         )
@@ -113,11 +119,12 @@ class Pass:
         log = rsync.log_words(arrivals.log_path(self.name, self.index, self.state))
         return (
             self._rsync("copy_all", (*whole, *log))
+            + self._rsync("copy_beside", (*whole, *log), shared=False)
             + self._rsync("rehearse_all", (*whole, "--dry-run"))
             + self._rsync("copy_listed", (*listed, *log))
             + self._rsync("prove_listed", proof)
         )
 
-    def _rsync(self, name: str, words: tuple[str, ...]) -> str:
-        way = f"{self.way.rsync_words(self.index)} {self.way.source}"
+    def _rsync(self, name: str, words: tuple[str, ...], *, shared: bool = True) -> str:
+        way = f"{self.way.rsync_words(self.index, shared=shared)} {self.way.source}"
         return f'{name}() {{ {shlex.join(words)} $attributes "$@" {way} "$target"; }}\n'

@@ -19,7 +19,7 @@ FEW = 10
 
 # Given `number`, `state`, `work`, `target`, `log`, `delete`, `share`, `quick`, `prune`; `ask`, which asks the look of
 # the old host, and `able_there`, what its rsync can; `copy_all`, `rehearse_all`, and `copy_listed`, `prove_listed` of
-# the names on standard input; compare's.
+# the names on standard input; the functions of compare and of streams, and how many of these at most.
 FUNCTIONS = (
     r"""now() { date +%s.%N; }
 encoded() { tr '\n\000' '\001\n'; }
@@ -48,9 +48,12 @@ told() { # a status of ssh or of the old host's look: what else than success is 
 ended() { # file
     if [ "$(tail -n 1 "$1")" != end ]; then echo 'what the old host says was cut off' >&2; exit @CUT@; fi
 }
-copied() { # a status of rsync
-    if [ "$1" -eq @VANISHED@ ] && [ "$delete" -eq 0 ]; then return; fi
-    if [ "$1" -ne 0 ]; then exit "$1"; fi
+run() { # an rsync: what it prints is passed on and kept, and a failure is the end
+    { "$@"; echo $? >"$work/status"; } | thin | tee "$work/printed"
+    status=$(cat "$work/status")
+    bytes=$((bytes + $(figure 'Literal data' "$work/printed")))
+    if [ "$status" -eq @VANISHED@ ] && [ "$delete" -eq 0 ]; then return; fi
+    if [ "$status" -ne 0 ]; then exit "$status"; fi
 }
 figure() { # name file: what `fetch 3`, or rsync's `Number of deleted files: 1,234`, says
     sed -n "s/^$1:* *\([0-9,.]*\).*/\1/p" "$2" 2>/dev/null | tail -n 1 | tr -d ,. | grep . || echo 0
@@ -91,6 +94,8 @@ look() { # base: what changed there since, and whether all that changed here is 
     ended "$work/stream"
     looked=$(now)
     compare "$work/stream" "$work" >"$work/compared" || exit @CANNOT_TELL@
+    # Named in a list, the tree's own folder brings all that is directly in it.
+    sed -z '/^\.$/d' "$work/fetch" >"$work/wanted" || exit 1
     compared=$(now)
     fetched=$(figure fetch "$work/compared")
     extra=$(figure extra "$work/compared")
@@ -107,6 +112,13 @@ remove() { # what the old host has not; the deepest first, and a folder that hol
     words='-maxdepth 0 -type d -empty -delete'
     found <"$work/doomed"
 }
+own_folder() { # of the tree gets the time, the mode and the owner that the look told
+    sed -n 's/^root //p' "$work/stream" | while read -r time mode owner; do
+        case $time,$mode in *[!0-9.,]*) continue ;; esac
+        case $owner in -*|*[!A-Za-z0-9._:-]*) ;; *) chown "$owner" . 2>/dev/null ;; esac
+        chmod "$mode" . && touch -d "@$time" . || exit 1
+    done || exit 1
+}
 changed_pass() {
     begin
     made
@@ -114,11 +126,10 @@ changed_pass() {
     look $base
     if [ -s "$work/foreign" ]; then head -n 5 "$work/foreign" >&2; exit @FOREIGN@; fi
     if [ $delete -eq 1 ]; then remove; fi
-    if [ -s "$work/fetch" ]; then
-        copy_listed --ignore-times <"$work/fetch"
-        copied $?
-        bytes=$(literal)
+    if [ -s "$work/wanted" ]; then
+        run copy_listed --ignore-times <"$work/wanted"
     fi
+    if ! cmp -s "$work/fetch" "$work/wanted"; then own_folder; fi
     # What this pass may not delete has to stay noted for the one that does.
     if [ $delete -eq 0 ]; then asked kept keep seen -; fi
     written changed
@@ -142,9 +153,7 @@ whole_pass() {
         few "$extra" "$(here)"
         contents="$contents --max-delete=$((extra + extra / 10 + 100))"
     fi
-    copy_all $contents
-    copied $?
-    bytes=$(literal)
+    if [ $delete -eq 0 ]; then run copy_streams "$streams" $contents; else run copy_all $contents; fi
     if [ $quick -eq 1 ] && [ $delete -eq 0 ]; then asked kept keep seen -; fi
     if [ $quick -eq 1 ] && [ $delete -eq 1 ]; then equal; fi
     written whole
@@ -154,8 +163,7 @@ equal() { # of what changed since the first pass contents are compared, for size
     ended "$work/recent"
     sed -n 's/^F //p' "$work/recent" | plain >"$work/list"
     if [ -s "$work/list" ]; then
-        copy_listed --checksum --out-format=%i <"$work/list"
-        copied $?
+        run copy_listed $checksum <"$work/list"
     fi
     token=$(tr -d '\n' </proc/sys/kernel/random/uuid)
     asked kept keep both "$token"
@@ -170,10 +178,7 @@ differences() {
     look exact
     sed 's/^/changed by others: /' "$work/foreign"
     encoded <"$work/extra" | sed 's/^/extra /'
-    if [ -s "$work/fetch" ]; then prove_listed <"$work/fetch"; fi
-}
-literal() { # bytes, as rsync has logged them
-    tail -n 40 "$log" | sed -n 's/.* Literal data: \([0-9,.]*\) bytes.*/\1/p' | tail -n 1 | tr -d ,. | grep . || echo 0
+    if [ -s "$work/wanted" ]; then prove_listed <"$work/wanted"; fi
 }
 written() { # kind: what the pass took, for predictions
     entries=$(cat "$work/stream" "$work/told" 2>/dev/null | sed -n 's/^total //p' | tr ' ' '\n' | tail -n 1)

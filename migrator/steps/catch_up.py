@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from migrator.change import Change
 from migrator.steps.base import Context, Phase, Step
+from migrator.steps.common.forecasting import MOST, converged
 from migrator.steps.common.passes import guard, one_pass
 
 
@@ -21,9 +22,13 @@ class CatchUp(Step):
         guard(context, interrupted=True)
 
     def changes(self, context: Context) -> Iterator[Change]:
-        """Yield one pass, unless it was made."""
-        if "catch-up" not in context.memory:
-            yield from one_pass(context, "catch-up", "the catching-up", scope="changed")
+        """Yield one pass, unless it was made; where the plan leaves their number open, as many as make a difference."""
+        if self.name in context.memory:
+            return
+        for _ in range(MOST if context.plan.copying.passes == "auto" else 1):
+            yield from one_pass(context, self.name, "the catching-up", scope="changed")
+            if converged(context):
+                return
 
     def verify(self, context: Context) -> None:
         """Nothing is promised here: the final pass makes the copy exact, and is measured."""

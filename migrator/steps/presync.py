@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from migrator.change import Change
 from migrator.errors import VerifyFailed
 from migrator.steps.base import Context, Phase, Step
+from migrator.steps.common.forecasting import MOST, converged
 from migrator.steps.common.passes import Scope, guard, one_pass
 
-_ENOUGH = 2  # passes, where the plan leaves their number open
+_FIRST = 2  # passes that are always made where the plan leaves their number open: one alone predicts nothing
 
 
 class Presync(Step):
@@ -26,7 +27,9 @@ class Presync(Step):
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield the passes that were not made yet. They delete nothing."""
         passes = context.plan.copying.passes
-        for number in range(1, (_ENOUGH if passes == "auto" else passes) + 1):
+        for number in range(1, (MOST if passes == "auto" else passes) + 1):
+            if passes == "auto" and number > _FIRST and converged(context):
+                return
             if _key(number) not in context.memory:
                 scope: Scope = "whole" if number == 1 else "changed"
                 yield from one_pass(context, _key(number), f"pass {number}", scope=scope)

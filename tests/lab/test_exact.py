@@ -60,7 +60,7 @@ def test_whatever_happens_to_mailboxes_between_the_passes_both_hosts_are_equal_i
     succeed(lab, "run", "--yes", "--until", "sweep", "--force", "max-delete")
     live(lab, seed + 40)
     before = len(scopes(lab))
-    succeed(lab, "run", "--yes", "--until", "final-copy")
-    assert scopes(lab)[before:] == ["changed"] * len(TREES)
+    said = succeed(lab, "run", "--yes", "--until", "final-copy")
+    assert scopes(lab)[before:] == ["changed"] * len(TREES), said
     expect_equal(lab)
     assert lab.shell("new", f"cat {HOMES}user11/bak/of-the-new-host") == "kept\n"
