@@ -43,8 +43,9 @@ END { if (!whole || whole != NR) odd("the list of the old host was cut off") }
 
 # Prints those folders of the stream that are folders here too, and are not reached by a symbolic link.
 _STANDING = r"""
+stage == "places" { places[$0]; next }
 stage == "standing" && /^done / { done($2); next }
-stage == "standing" { cut($0); places[path]; if (facts == "d") real[path]; next }
+stage == "standing" { cut($0); if (facts == "d") real[path]; next }
 /^D / { listed[++folders] = substr($0, 3); given[substr($0, 3)] }
 function stands(name) {
     while (name in real) {
@@ -146,7 +147,8 @@ compare() (
     for name in get gone extra; do : >"$work/$name" || exit 1; done
     awk "$note_awk$compare_places" "$stream" >"$work/places" || exit
     note_find "-maxdepth 0 -printf '%y|%p\\0'" <"$work/places" >"$work/standing" && note_fine || exit 3
-    awk "$note_awk$compare_standing" stage=standing "$work/standing" stage=stream "$stream" >"$work/folders" || exit
+    awk "$note_awk$compare_standing" stage=places "$work/places" stage=standing "$work/standing" \
+        stage=stream "$stream" >"$work/folders" || exit
     note_find "-maxdepth 1 $note_prune -printf '%d %y|%p\\0'" <"$work/folders" >"$work/here" && note_fine || exit 3
     awk -v here="$work/here" -v fetch="$work/get" -v extra="$work/gone" "$note_awk$compare_merge" \
         stage=folders "$work/folders" stage=stream "$stream" || exit

@@ -21,7 +21,8 @@ def old_script(folder: str, prune: str, *, margin: float = MARGIN, slack: float 
     """Return sh text that defines `look WORD…`, run as root in the tree's folder on the old host.
 
     Given the folder there that keeps this tree's notes, and the words of find that leave names out (see excludes).
-    `mark` notes the tree as `next` and prints `total NAMES FOLDERS NOTED`; the first one is where `recent` begins.
+    `mark` notes the tree as `next` and prints `total NAMES FOLDERS NOTED`; the first one is where `recent` begins. It
+    prints `odd` before where a name cannot be told: then neither `changed` nor `recent` can tell anything.
     `changed BASE TOKEN` prints what changed since the note BASE, seen or exact, and notes that as `next`. `recent`
     prints `F path` for every file whose change time is not older than the first mark, then `end`. `keep BASES TOKEN`
     makes `next` the note `seen`, or with `both` also `exact`, under a token that `changed exact` must give ("-": any

@@ -26,7 +26,8 @@ def functions(prune: str, slack: float = SLACK) -> str:
     """Return the sh functions that notes are made and read with, given the words of find that leave names out.
 
     They are run in the tree's folder with LC_ALL=C, `work` a folder of their own: `note_tree FILE` notes the tree
-    and prints `total NAMES FOLDERS NOTED`; `note_stat NOTE FILE` writes what the noted names are now.
+    and prints `total NAMES FOLDERS NOTED`, after `odd` where a name cannot be told, and then nothing can be compared
+    with the note; `note_stat NOTE FILE` writes what the noted names are now.
     """
     return (
         f"note_prune={shlex.quote(prune)}\nnote_words={zlib.crc32(prune.encode(errors='surrogateescape')):08x}\n"
@@ -103,18 +104,20 @@ stage != "beside" { next }
 _MADE = r"""
 /^done / { done($2); next }
 $0 == "m" { names++; next }
+$0 == "o" || index($0, "\002") { names++; untold++; next }
 { cut($0); names++; noted++; print line(facts, path, limit) >>note }
 /^d/ { folders++; if (path ~ /\/(cur|new|tmp)$/) set[path] }
 END {
     if (failed) exit 3
     if (!finished[stage]) odd("the look was cut off")
     for (path in set) if (path !~ /tmp$/ && !mail(path, set)) print path >plain
-    print names + 0, folders + 0, noted + 0
+    print names + 0, folders + 0, noted + 0, untold + 0
 }
 """
 
 _SH = r"""
 note_facts='%y %i %D %C@ %T@ %s %m %n|%p\0'
+note_odd=$(printf '\001\002')
 note_names() { tr '\n\001' '\000\n'; }
 note_lines() { tr '\001\n\000' '\002\001\n'; }
 # Given words of find, as sh text: the names on standard input are looked at by few processes.
@@ -145,13 +148,18 @@ note_tree() {
     : >"$work/plain" && printf 'note 1 %s %s\n' "$note_words" "$2" >"$1" || return 1
     { eval "find . $note_prune -type d -printf '$note_facts' -o \
         \\( -path '*/cur/*' ! -path '*/cur/*/*' -o -path '*/new/*' ! -path '*/new/*/*' \
-        -o -regextype posix-extended -regex '.*/(cur|new)/[^/]*' \\) -printf 'm\\0' -o -printf '$note_facts'" \
+        -o -regextype posix-extended -regex '.*/(cur|new)/[^/]*' \\) \
+        \\( -name '*[$note_odd]*' -printf 'o\\0' -o -printf 'm\\0' \\) -o -printf '$note_facts'" \
         2>"$work/errors"
       printf 'done %s\0' $?; } | note_lines |
     awk -v stage=tree -v note="$1" -v plain="$work/plain" -v limit="$3" \
         "$note_awk $note_made" >"$work/total" || return
     note_fine || return 3
-    read -r names folders noted <"$work/total"
+    read -r names folders noted untold <"$work/total"
+    if [ "$untold" -gt 0 ]; then
+        printf 'note 1 odd %s\nend 0\n' "$2" >"$1" && echo odd && echo "total $names $folders $noted"
+        return
+    fi
     if [ -s "$work/plain" ]; then
         note_find "-mindepth 1 -maxdepth 1 $note_prune ! -type d -printf '$note_facts'" <"$work/plain" |
         awk -v stage=plain -v limit="$3" "$note_awk"'
