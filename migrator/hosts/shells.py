@@ -15,8 +15,8 @@ AHEAD = 3
 class Shells:
     """Shells that were started ahead on an open connection, by a command that then reads a script.
 
-    They serve looks alone: where such a shell is lost with its connection nobody knows whether it began, and only a
-    look bears to be made again.
+    Where such a shell is lost with its connection, nobody knows whether it began: a look is then made again, and a
+    change takes a shell only of a connection that was heard of just before.
     """
 
     def __init__(self, command: str) -> None:

@@ -27,6 +27,10 @@ READ_TIMEOUT = 180.0
 """How long a look at a host may take, in seconds: more than a Sendmail waits for its own name."""
 
 
+RECENT = 2.0
+"""How long after a command a connection counts as whole, in seconds: a change then needs no channel of its own."""
+
+
 class SshHost:
     """One mail host of the plan, as Reader and as Host. Several threads may use it at once.
 
@@ -47,6 +51,7 @@ class SshHost:
         self._opener = Opener(name, plan, sleep=sleep)
         self._transport: Transport | None = None
         self._opening = threading.Lock()
+        self._heard = -RECENT  # by the monotonic clock, when a command ended last
         self._shells = Shells(self._shell("-s"))
 
     @property
@@ -95,8 +100,14 @@ class SshHost:
         With `on_line` it is a streaming one: its lines come at once, and it ends with the connection.
         """
         wrap = scripts.streaming if on_line else scripts.whole
-        running = self._start(wrap(script, self._migration), beat=on_line is not None)
-        return self._checked(running.finish(host=self._name, timeout=timeout, on_line=on_line))
+        text, beat = wrap(script, self._migration), on_line is not None
+        # Nobody could tell whether a shell that was lost with its connection had begun, so it must have been heard of.
+        recent = time.monotonic() - self._heard < RECENT
+        waiting = self._shells.take(self._connected()) if recent else None
+        running = Running(waiting, _bytes(text), beat=beat) if waiting else self._start(text, beat=beat)
+        output = running.finish(host=self._name, timeout=timeout, on_line=on_line)
+        self._heard = time.monotonic()
+        return self._checked(output)
 
     def raw(self, script: str) -> Channel:
         """Start a script whose streams the caller serves, and return its channel; it may end with the connection.
@@ -148,6 +159,7 @@ class SshHost:
         except LostError:
             # Looking bears repetition, so a connection that broke meanwhile is no reason to fail.
             output = self._start(text).finish(host=self._name, timeout=READ_TIMEOUT)
+        self._heard = time.monotonic()
         return self._checked(output)
 
     def _start(self, text: str, *, beat: bool = False) -> Running:

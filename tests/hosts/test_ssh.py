@@ -280,3 +280,17 @@ def test_ssh_config_is_honoured(
     line = host.host_key_line("198.51.100.10", 22)
     assert line == f"198.51.100.10 {server.host_key.get_name()} {server.host_key.get_base64()}\n"
     host.close()
+
+
+def test_a_change_takes_a_shell_that_waits_only_while_the_connection_was_heard_of(
+    host: SshHost, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(8):
+        host.inspect("echo here")
+    known = len(server.commands)
+    assert host.perform("echo done", timeout=20).stdout == "done\n"
+    monkeypatch.setattr("migrator.hosts.ssh.RECENT", 0.0)
+    server.hang_up()
+    assert host.perform("echo done", timeout=20).stdout == "done\n"
+    assert server.connections == 2
+    assert len(server.commands) > known
