@@ -175,7 +175,6 @@ def measure_large(bench: Bench) -> None:
     with ours(bench.lab) as side:
         bench.passes(side, "pass, no change", 0, 3)
         bench.passes(side, f"pass, {FEW} changes", FEW, 3)
-        bench.passes(side, f"pass, {MANY} changes", MANY, 2)
         bench.exact(side)
         bench.final_passes(side, f"final pass, {FEW} changes", 3)
     with line(bench.lab, LINE):
@@ -185,6 +184,10 @@ def measure_large(bench: Bench) -> None:
             slow.passes(side, f"pass, {FEW} changes", FEW, 2)
             slow.exact(side)
             slow.final_passes(side, f"final pass, {FEW} changes", 2)
+    with ours(
+        bench.lab
+    ) as side:  # the last of the passes, for what is this young is fetched with its folder later on
+        bench.passes(side, f"pass, {MANY} changes", MANY, 2)
     bench.recipe_cutover()
     trace = bench.cutover()
     bench.note("orchestration of a cutover", "migrate", trace.overhead)
