@@ -106,11 +106,11 @@ remove() { # what the old host has not; the deepest first, and a folder that hol
     cat "$work/touched" >>"$state/touched-$number" || exit 1
     if [ "$extra" -eq 0 ]; then return; fi
     export words="$prune -print0"
-    sed -z 's,^,./,' "$work/extra" | found | sort -zr >"$work/doomed"
+    found <"$work/extra" | sort -zr >"$work/doomed"
     words='-maxdepth 0 ! -type d -delete'
     found <"$work/doomed"
     words='-maxdepth 0 -type d -empty -delete'
-    found <"$work/doomed"
+    found <"$work/doomed" 2>/dev/null
 }
 own_folder() { # of the tree gets the time, the mode and the owner that the look told
     sed -n 's/^root //p' "$work/stream" | while read -r time mode owner; do
