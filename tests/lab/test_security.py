@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from migrator.mailstore.way import Way
 from tests.lab import intruder
 from tests.lab.driver import succeed
 from tests.lab.eavesdropper import Eavesdropper
@@ -110,6 +111,8 @@ def expect_a_wrong_host_key_refused(lab: Lab) -> None:
     """Between the hosts as well: the next pass ends, and goes on when the right key is back."""
     known = f"{intruder.KEY}.known_hosts"
     other = "$(cut -d ' ' -f 1,2 /etc/ssh/ssh_host_ed25519_key.pub)"
+    # The connection of the last pass is still open, to the host whose key was the right one.
+    lab.shell("new", Way.to("lab", (lab.place.old, 22, "root")).close_script())
     lab.shell("new", f'cp -p {known} /tmp/known; echo "{lab.place.old} {other}" >{known}')
     done = lab.migrate("run", "--until", "catch-up", "--wait", "--yes")
     assert done.returncode == 1, done.stdout + done.stderr
