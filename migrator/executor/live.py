@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ from migrator.hosts.base import Output
 from migrator.hosts.script import BUSY
 from migrator.hosts.upload import CHANGED, upload_script
 from migrator.mailstore import copying, copying_script, rsync
-from migrator.mailstore.progress import parse_progress, parse_statistics
+from migrator.mailstore.progress import Account, parse_progress, parse_size, parse_statistics
 from migrator.net.smtp import Conversation, converse, smoke_message
 from migrator.plan import Plan, SyncTree
 from migrator.retry import COPY, Sleep
@@ -46,6 +47,7 @@ class LiveExecutor:
         self._notify = notify
         self._now = now
         self._sleep = sleep
+        self.account = Account()
         self._updater = DnsUpdater(plan)
         self._ways = Ways(plan, hosts["old"], hosts["new"])
 
@@ -97,7 +99,7 @@ class LiveExecutor:
         tree = self._plan.sync[command.tree]
         output = COPY.retrying(_BrokenOff, sleep=self._sleep)(self._pull, command, tree)
         done = parse_statistics(output.stdout)
-        self._tell(
+        self.tell(
             Kind.MESSAGE,
             "new",
             f"{tree.source}: {done.copied} of {done.files} files copied, {done.size} bytes; {done.deleted} deleted",
@@ -108,12 +110,12 @@ class LiveExecutor:
         brought = Homecoming(self._plan, command.tree, self._hosts["old"], self._hosts["new"]).bring()
         tree = self._plan.sync[command.tree]
         data = {"files": brought.files, "messages": brought.messages, "left": list(brought.left)}
-        self._tell(Kind.MESSAGE, "old", f"{tree.source}: {brought}", data)
+        self.tell(Kind.MESSAGE, "old", f"{tree.source}: {brought}", data)
         if brought.left:
             more = f" and {len(brought.left) - _SHOWN} more" if len(brought.left) > _SHOWN else ""
             shown = ", ".join(brought.left[:_SHOWN])
             text = f"{tree.source}: other files that differ stay as they are on the old host: {shown}{more}"
-            self._tell(Kind.MESSAGE, "old", text, {"left": list(brought.left)})
+            self.tell(Kind.MESSAGE, "old", text, {"left": list(brought.left)})
 
     def _pull(self, command: Rsync, tree: SyncTree) -> Output:
         with self._ways.way() as way:
@@ -127,6 +129,7 @@ class LiveExecutor:
                 delete=command.delete,
                 max_delete=command.max_delete,
                 keep_younger=command.keep_younger,
+                trees=len(self._plan.sync),
             )
             output = self._made(command, planned)
         if output.status != 0:
@@ -134,14 +137,14 @@ class LiveExecutor:
         return output
 
     def _made(self, command: Rsync, planned: copying.Pass) -> Output:
-        progress = _ProgressReader(self._tell, planned.tree.source)
+        progress = _ProgressReader(self, command, planned.tree.source)
         perform = self._hosts["new"].perform
         if command.scope == "changed" and planned.prune is not None:
             output = perform(planned.changed(), timeout=command.longest, on_line=progress)
             if output.status != copying_script.CANNOT_TELL:
                 return output
             why = f"{planned.tree.source}: everything is looked at. {_brief(output.stderr)}".rstrip()
-            self._tell(Kind.MESSAGE, "new", why, {"tree": command.tree})
+            self.tell(Kind.MESSAGE, "new", why, {"tree": command.tree})
         return perform(planned.whole(), timeout=command.longest, on_line=progress)
 
     def _unmade(self, output: Output, tree: SyncTree) -> MigrateError:
@@ -175,7 +178,7 @@ class LiveExecutor:
             return VerifyFailed(f"files of {tree.source} vanished during the pass", **known)
         if output.status in rsync.BROKEN:
             text = f"{tree.source}: rsync broke off with exit status {output.status}"
-            self._tell(Kind.MESSAGE, "new", text, {"status": output.status})
+            self.tell(Kind.MESSAGE, "new", text, {"status": output.status})
             return _BrokenOff(f"rsync of {tree.source} failed", status=output.status, **known)
         return CommandFailed(f"rsync of {tree.source} failed", status=output.status, **known)
 
@@ -191,14 +194,15 @@ class LiveExecutor:
             recipients=[command.recipient],
             message=message,
         )
-        self._tell(Kind.MESSAGE, "operator", held.text, {"address": command.address, "token": command.token})
+        self.tell(Kind.MESSAGE, "operator", held.text, {"address": command.address, "token": command.token})
         held.require()
         reply = held.deciding
         refused = not held.accepted and reply is not None and 500 <= reply.code < 600
         if held.accepted != wanted or not (wanted or refused):
             raise _unexpected(command, held)
 
-    def _tell(self, kind: Kind, host: str, text: str, data: dict[str, Any]) -> None:
+    def tell(self, kind: Kind, host: str, text: str, data: dict[str, Any]) -> None:
+        """Tell an event of a host (or the operator): its text for a person, its data for programs."""
         self._notify(Event(kind, self._now(), host=host, text=text, data=data))
 
 
@@ -209,22 +213,35 @@ class _BrokenOff(CommandFailed):
 class _ProgressReader:
     """Turns rsync's progress lines into events, not more often than anybody can read."""
 
-    def __init__(self, tell: Callable[[Kind, str, str, dict[str, Any]], None], source: str) -> None:
-        self._tell = tell
+    def __init__(self, executor: LiveExecutor, command: Rsync, source: str) -> None:
+        self._executor = executor
+        self._first = command.scope == "whole" and not command.delete
+        self._tree = command.tree
         self._source = source
         self._next = 0.0
 
     def __call__(self, line: str) -> None:
+        if (size := parse_size(line)) is not None:
+            known = self._executor.account
+            begun = known if known.totals else replace(known, began=time.monotonic())
+            self._executor.account = begun.with_total(*size)
         progress = parse_progress(line)
         if progress is None or time.monotonic() < self._next:
             return
         self._next = time.monotonic() + _PROGRESS_EVERY
-        text = f"{self._source}: {progress.size} bytes, {progress.percent} %, {progress.rate / 1e6:.1f} MB/s"
-        data = {
-            **{"bytes": progress.size, "percent": progress.percent},
-            **{"rate": progress.rate, "remaining": progress.remaining},
-        }
-        self._tell(Kind.PROGRESS, "new", text, data)
+        data: dict[str, Any] = asdict(progress)
+        data["bytes"] = data.pop("size")
+        files = f"{progress.files:,} files, " if progress.files else ""
+        text = (
+            f"{self._source}: {progress.size:,} bytes, {files}{progress.percent} %, {progress.rate / 1e6:.1f} MB/s, "
+            f"{progress.left} to go"
+        )
+        if self._first and self._executor.account.totals:
+            account = self._executor.account = self._executor.account.with_copied(self._tree, progress.size)
+            overall = account.overall(time.monotonic())
+            data["overall"] = asdict(overall)
+            text += f"; of all trees {overall.percent} %, {overall.left} to go"
+        self._executor.tell(Kind.PROGRESS, "new", text, data)
 
 
 def _brief(text: str) -> str:

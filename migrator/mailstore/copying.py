@@ -46,7 +46,7 @@ class Pass:
     """One pass over one tree of the plan, given its number, what is copied how, and the way to the old host.
 
     `delete` removes from the new host what the old one has not, unless that is more than the share `max_delete` of the
-    tree; `keep_younger` leaves what is younger on the new host. `spool` is the old host's.
+    tree; `keep_younger` leaves what is younger on the new host. `spool` is the old host's, `trees` how many the plan has.
     """
 
     name: str
@@ -58,6 +58,7 @@ class Pass:
     delete: bool = False
     max_delete: float = 1.0
     keep_younger: bool = False
+    trees: int = 1
     state: str = arrivals.STATE
 
     @property
@@ -104,9 +105,14 @@ class Pass:
             + f"able_there() {{ {self.way.remote(LOAD)} </dev/null; }}\n"
             + f"sizes_there() {{ {self.way.remote(f'{SIZES}{self.index}')} </dev/null; }}\n"
             + streams.functions()
+            + f"all_sizes() {{\n{self._sizes()}}}\n"
             + self._rsyncs()
             + FUNCTIONS
         )
+
+    def _sizes(self) -> str:
+        sizes = [f"{self.way.remote(f'{SIZES}{index}')} </dev/null" for index in range(self.trees)]
+        return "".join(f"    {size} | summed {index}\n" for index, size in enumerate(sizes))
 
     def _rsyncs(self) -> str:
         def words(**how: bool) -> tuple[str, ...]:

@@ -64,6 +64,9 @@ few() { # how many would be deleted, how many there are
         exit @TOO_MANY@
     fi
 }
+summed() { # tree: says how many bytes there are, for whoever watches
+    tr '\n\000' ' \n' | awk -v tree="$1" '{ all += $1 } END { printf "size %d %.0f\n", tree, all }'
+}
 here() { find "$target" -mindepth 1 -printf . | wc -c; }
 able() { # which attributes both hosts can keep: access lists and those that users set
     case $(stat -f -c %T "$target") in
@@ -153,6 +156,7 @@ whole_pass() {
         few "$extra" "$(here)"
         contents="$contents --max-delete=$((extra + extra / 10 + 100))"
     fi
+    if [ $delete -eq 0 ] && [ $number -eq 0 ]; then all_sizes & fi
     if [ $delete -eq 0 ]; then run copy_streams "$streams" $contents; else run copy_all $contents; fi
     if [ $quick -eq 1 ] && [ $delete -eq 0 ]; then asked kept keep seen -; fi
     if [ $quick -eq 1 ] && [ $delete -eq 1 ]; then equal; fi

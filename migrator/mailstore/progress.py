@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 _PROGRESS = re.compile(
-    r"\s*([\d,.]{1,30})\s+(\d{1,3})%\s+([\d.,]{1,30})(B|kB|MB|GB|TB)/s\s+(\d{1,9}:\d\d:\d\d)(?:\s|$)",
+    r"\s*([\d,.]{1,30})\s+(\d{1,3})%\s+([\d.,]{1,30})(B|kB|MB|GB|TB)/s\s+(\d{1,9}:\d\d:\d\d)(?:\s+\(xfr#(\d{1,15})|\s|$)",
     re.ASCII,
 )
 _STATISTIC = re.compile(r"(?:Number of|Total) ([a-z ]{1,40}): ([\d,.]{1,30})", re.ASCII)
@@ -37,12 +37,18 @@ _SCALE = {"B": 1, "kB": 1000, "MB": 1000**2, "GB": 1000**3, "TB": 1000**4}
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a pass is: bytes copied, percent of what is known so far, bytes a second, seconds still to go."""
+    """How far a pass is: bytes copied, percent of what is known so far, bytes a second, seconds to go, files copied."""
 
     size: int
     percent: int
     rate: float
     remaining: int
+    files: int = 0
+
+    @property
+    def left(self) -> str:
+        """Return the time to go for a person: hours, minutes, seconds."""
+        return f"{self.remaining // 3600}:{self.remaining % 3600 // 60:02}:{self.remaining % 60:02}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +58,13 @@ class Account:
     `began` is when the first of them began, in seconds of a clock that only moves forward.
     """
 
-    totals: Mapping[int, int]
+    totals: Mapping[int, int] = field(default_factory=dict)
     copied: Mapping[int, int] = field(default_factory=dict)
     began: float = 0.0
+
+    def with_total(self, tree: int, size: int) -> Account:
+        """Return the account with the size of a tree known."""
+        return replace(self, totals={**self.totals, tree: size})
 
     def with_copied(self, tree: int, size: int) -> Account:
         """Return the account after a tree has come so far."""
@@ -87,14 +97,26 @@ def parse_progress(line: str) -> Progress | None:
     found = _PROGRESS.match(line)
     if found is None:
         return None
-    size, percent, rate, unit, time = found.groups()
+    size, percent, rate, unit, time, files = found.groups()
     hours, minutes, seconds = (int(part) for part in time.split(":"))
     digits = re.sub(r"\D", "", size)
     try:
         speed = float(rate.replace(",", ".")) * _SCALE[unit]
     except ValueError:
         return None
-    return Progress(int(digits or 0), min(int(percent), 100), speed, hours * 3600 + minutes * 60 + seconds)
+    return Progress(
+        int(digits or 0),
+        min(int(percent), 100),
+        speed,
+        hours * 3600 + minutes * 60 + seconds,
+        int(files or 0),
+    )
+
+
+def parse_size(line: str) -> tuple[int, int] | None:
+    """Given a line `size TREE BYTES` of a pass, return both numbers; None for another line."""
+    found = re.fullmatch(r"size (\d{1,4}) (\d{1,18})\s*", line, re.ASCII)
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def parse_statistics(text: str) -> Statistics:

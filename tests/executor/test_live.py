@@ -95,7 +95,18 @@ def test_a_pass_is_pulled_by_the_new_host_and_counted(stage: Stage) -> None:
     assert "mover@198.51.100.10:." in stage.new.performed[0]
     progress, message = stage.events
     assert (progress.kind, progress.data["percent"], progress.data["remaining"]) == (Kind.PROGRESS, 50, 8)
+    assert progress.text == "/var/spool/mail/: 1,000 bytes, 50 %, 1.0 MB/s, 0:00:08 to go"
     assert (message.kind, message.data["copied"], message.data["bytes"]) == (Kind.MESSAGE, 4, 10)
+
+
+def test_the_first_pass_tells_how_far_all_trees_are(stage: Stage) -> None:
+    stage.new.on(
+        "rsync", Output(0, f"size 0 2000\nsize 1 6000\n  2,000  25%  1.00MB/s    0:00:08\n{STATS}", "")
+    )
+    assert stage.executor.execute(Rsync(0))
+    progress, _message = stage.events
+    assert progress.data["overall"]["percent"] == 25
+    assert "; of all trees 25 %, " in progress.text
 
 
 def test_files_that_vanish_from_under_a_final_pass_fail_it_only_for_now(stage: Stage) -> None:

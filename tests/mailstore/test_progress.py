@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrator.mailstore import progress
-from migrator.mailstore.progress import Progress, Statistics, parse_items, parse_progress, parse_statistics
+from migrator.mailstore.progress import (
+    Progress,
+    Statistics,
+    parse_items,
+    parse_progress,
+    parse_size,
+    parse_statistics,
+)
 
 STATS = """
 Number of files: 1,007 (reg: 1,004, dir: 3)
@@ -20,12 +27,21 @@ Literal data: 3,000,010 bytes
 """
 
 
+def test_a_size_is_told_by_the_number_of_its_tree_and_nothing_else_is_one() -> None:
+    assert parse_size("size 2 3000010\n") == (2, 3000010)
+    assert parse_size("size 2") is parse_size("size 2 3 4") is parse_size("size -1 3") is None
+
+
+def test_what_is_left_is_told_in_hours_minutes_and_seconds() -> None:
+    assert Progress(0, 0, 0.0, 3_725).left == "1:02:05"
+
+
 @pytest.mark.parametrize(
     ("line", "wanted"),
     [
         (
             "      3,000,010 100%   84.15MB/s    0:00:00 (xfr#4, to-chk=0/7)",
-            Progress(3000010, 100, 84.15e6, 0),
+            Progress(3000010, 100, 84.15e6, 0, 4),
         ),
         ("  1,238,099  50%  146.38kB/s    1:02:08", Progress(1238099, 50, 146380.0, 3728)),
         ("              0   0%    0.00kB/s    0:00:00", Progress(0, 0, 0.0, 0)),
