@@ -18,14 +18,11 @@ def go_back(
     """Undo what was done from the step on that the error names, newest first, and yield what happens.
 
     Given the steps, what executes commands, the record, and what steps may look at. Raises Refused before anything is
-    touched where a step cannot be undone by itself; what ends it midway is gone on with by a later run.
+    touched where a change cannot be undone; what ends it midway is gone on with by a later run.
     """
     names = [step.name for step in steps]
     later = steps[names.index(error.step) :]
-    begun = [step for step in later if step.name in chronicle.state.steps]
     deeds = undoable(later, chronicle.state, context)
-    for step in begun:
-        step.before_going_back(context)
     known = {"host": error.host, "expected": error.expected, "seen": error.seen, "advice": error.advice}
     yield chronicle.tell(Kind.GOING_BACK, None, error.message, to=error.step, known=known)
     yield from undo_all(executor, chronicle, deeds, again="migrate run")

@@ -191,7 +191,8 @@ class Engine:
                 yield self._chronicle.waiting(step.name, wait, goes_on=self._wait)
                 if not self._wait:
                     raise
-                self._sleep_until(wait.until or self._context.now() + POLL)
+                until = (wait.until or self._context.now() + POLL, self._suspension.deadline)
+                self._sleep_until(min(filter(None, until)))
             except (StartOver, Interrupted, JournalError):
                 raise
             except GoBack as error:
@@ -220,6 +221,7 @@ class Engine:
     def _step(self, step: Step) -> Events:
         yield self._started(step)
         self._keep_time(step)
+        self._suspension.expect_time(step, self._context.now())
         self._last_deed = None
         self._under_way = "looking whether the step may start"
         step.ready(self._context)
@@ -251,7 +253,11 @@ class Engine:
         yield from self._reopened(step)
 
     def _keep_time(self, step: Step) -> None:
-        self._suspension.follow(step, self._context.memory, self._context.now())
+        begun = (one for one in self._steps if one.name in self._chronicle.state.steps)
+        if all(one.can_go_back(self._context) for one in begun):
+            self._suspension.follow(step, self._context.memory, self._context.now())
+        else:
+            self._suspension.deadline = None
         self._context = replace(self._context, deadline=self._suspension.deadline)
 
     def _suspend(self, step: Step) -> Events:

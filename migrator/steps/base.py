@@ -149,7 +149,7 @@ class Step(ABC):
     suspends: ClassVar[str] = ""
     """Where not "": from the step's first change on mail waits, and where that lasts too long, all begins anew at the
     step named here."""
-    proves: ClassVar[bool] = False  # its end proves the copy: the last of these ends the time that a cutover has
+    proves: ClassVar[bool] = False  # its end proves the copy; the last of these ends the time of a cutover
     reopens: ClassVar[tuple[str, ...]] = ()  # which of "mail" and "mailboxes" its end lets go on
 
     def ready(self, context: Context) -> None:  # noqa: B027 - most steps need nothing
@@ -173,8 +173,9 @@ class Step(ABC):
     def verify(self, context: Context) -> None:
         """Measure anew that the step's aim is reached. Raises VerifyFailed."""
 
-    def before_going_back(self, context: Context) -> None:  # noqa: B027 - most steps can always be undone
-        """Raise Refused where a cutover that takes too long cannot undo this step by itself."""
+    def can_go_back(self, context: Context) -> bool:
+        """Return whether a cutover that takes too long may undo this step by itself, without a person."""
+        return True
 
     def before_rollback(self, context: Context) -> None:  # noqa: B027 - most steps can always be undone
         """Raise Refused where undoing this step would lose mail. Asked of every begun step before any undo."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from migrator.change import AddressSet, Change, DnsUpdate, Note, Undo
-from migrator.errors import NotReady, Refused
+from migrator.errors import NotReady
 from migrator.steps.base import Context, Phase, Step
 from migrator.steps.common import zone
 from migrator.steps.common.opening import CACHED
@@ -46,17 +46,9 @@ class MoveDns(Step):
             cached,
         )
 
-    def before_going_back(self, context: Context) -> None:
-        """Raise Refused where the DNS is kept by hand: the name may lead to the new host, which would open."""
-        if context.plan.dns.update == "manual":
-            raise Refused(
-                "the cutover takes too long, and cannot go back by itself: the DNS is changed by hand",
-                host="operator",
-                expected="records that the program can put back",
-                seen=_words(zone.settled_records(context)),
-                advice="`migrate run` goes on with the cutover; to go back, put the old records back and type "
-                "`migrate rollback`",
-            )
+    def can_go_back(self, context: Context) -> bool:
+        """Return whether a program changes the records; those of a person may name the new host, which would open."""
+        return context.plan.dns.update != "manual"
 
     def verify(self, context: Context) -> None:
         """Ask every authoritative server. Raises NotReady while one of them still names the old host."""

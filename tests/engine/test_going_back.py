@@ -12,11 +12,11 @@ import pytest
 from migrator.change import Change, Note, Rsync, Shell, Undo
 from migrator.engine.run import CONFIRMED
 from migrator.engine.suspension import REAL, SINCE
-from migrator.errors import CommandFailed, GoBack, HostError, Refused, VerifyFailed
+from migrator.errors import CommandFailed, GoBack, HostError, NotReady, VerifyFailed
 from migrator.plan import CutoverPlan
 from migrator.steps.base import Context, Phase, Question
 from tests.engine.bench import FILES, Bench, Killed, Probe, Relay, Survey, raising, told
-from tests.fakes import FakeExecutor, World, kinds, make_plan
+from tests.fakes import NOON, FakeExecutor, World, kinds, make_plan
 
 CUTOVER = CutoverPlan(budget=timedelta(seconds=10), overrun=3)
 
@@ -179,21 +179,28 @@ def test_what_fails_in_time_is_a_failure_as_ever(bench: Bench) -> None:
     assert bench.state.complete
 
 
-def test_a_step_may_refuse_and_then_nothing_is_undone(bench: Bench) -> None:
+def test_what_takes_a_person_to_undo_has_all_the_time(bench: Bench) -> None:
     class Final(Copy):
         """Copy what is left."""
 
-        def before_going_back(self, _context: Context) -> None:
-            raise Refused("the DNS is changed by hand")
+        def can_go_back(self, _context: Context) -> bool:
+            return False
 
     bench.steps = (*bench.steps[:3], Final(), *bench.steps[4:])
-    slow(bench, 31)
-    with pytest.raises(Refused, match="by hand"):
-        bench.run()
-    assert "/etc/mail/mailertable" in bench.world.old.files
-    slow(bench, 0)
+    executor = slow(bench, 3600)
     bench.run()
     assert bench.state.complete
+    assert executor.longest is not None
+    assert executor.longest > 86400
+
+
+def test_a_wait_ends_with_the_time(bench: Bench) -> None:
+    never = raising(NotReady("the operator", until=NOON + timedelta(days=1)))
+    bench = replaced(bench, Probe(ready=never))
+    bench.wait = True
+    with pytest.raises(GoBack, match="takes too long"):
+        bench.run()
+    assert bench.world.clock.now() < NOON + timedelta(minutes=2)
 
 
 @pytest.mark.parametrize("lines", range(1, 9))

@@ -121,12 +121,9 @@ class TestStaleServer:
         assert waiting(stage).seen == "A: 198.51.100.10 or 198.51.100.20"
 
 
-class TestGoingBackByItself:
-    def test_records_that_a_program_changes_are_put_back(self, stage: Stage) -> None:
-        stage.step.before_going_back(stage.context())
-
-    def test_records_that_are_changed_by_hand_may_lead_to_the_new_host(self, stage: Stage) -> None:
-        stage.plan_dns(update="manual")
-        with pytest.raises(Refused, match="cannot go back by itself") as refused:
-            stage.step.before_going_back(stage.context())
-        assert "migrate rollback" in (refused.value.advice or "")
+@pytest.mark.parametrize(("update", "by_itself"), [("command", True), ("manual", False)])
+def test_records_that_a_person_changes_are_not_put_back_by_itself(
+    stage: Stage, update: str, by_itself: bool
+) -> None:
+    stage.plan_dns(update=update)
+    assert stage.step.can_go_back(stage.context()) is by_itself
