@@ -17,9 +17,6 @@ from migrator.mailstore.look import old_script
 from migrator.mailstore.way import Way
 from migrator.plan import CopyPlan, SyncTree
 
-MOST_STREAMS = 4
-"""How many streams a first copy may have where the plan leaves it open; each has to prove that it is worth it."""
-
 _BLIND = "look() { exit 3; }\n"
 _LISTED = ("--from0", "--ignore-missing-args", "--files-from=-")
 
@@ -94,7 +91,7 @@ class Pass:
             "share": f"{self.max_delete:.6f}",
             "quick": str(int(self.prune is not None)),
             "prune": self.prune or "",
-            "streams": str(MOST_STREAMS if self.copying.streams == "auto" else self.copying.streams),
+            "streams": str(self.copying.streams),
         }
         return (
             "export RSYNC_PROTECT_ARGS=0 TZ=UTC0\n"  # the wrapper takes plain arguments; the log tells times in UTC
