@@ -88,10 +88,7 @@ look() { # base: what changed there since, and whether all that changed here is 
     ask changed "$1" "$token" >"$work/stream" 2>"$work/said" &
     asking=$!
     cd "$target" || exit 1
-    : >"$work/foreign"
-    if [ "$1" = exact ]; then
-        foreign "$state/here-$number" "$state/touched-$number" >"$work/foreign" || exit @CANNOT_TELL@
-    fi
+    foreign "$state/here-$number" "$state/touched-$number" >"$work/foreign" || exit @CANNOT_TELL@
     wait $asking
     told $?
     ended "$work/stream"
@@ -104,9 +101,8 @@ look() { # base: what changed there since, and whether all that changed here is 
     extra=$(figure extra "$work/compared")
 }
 found() { xargs -0 -r sh -c 'eval "exec find \"\$@\" $words"' sh; }
-remove() { # what the old host has not; the deepest first, and a folder that holds what is excluded stays
+remove() { # what the old host has not, the deepest first, and a folder that holds what is excluded stays
     few "$extra" "$(cat "$state/count-$number")"
-    cat "$work/touched" >>"$state/touched-$number" || exit 1
     if [ "$extra" -eq 0 ]; then return; fi
     export words="$prune -print0"
     found <"$work/extra" | sort -zr >"$work/doomed"
@@ -127,7 +123,9 @@ changed_pass() {
     made
     if [ $delete -eq 1 ]; then base=exact; else base=seen; fi
     look $base
-    if [ -s "$work/foreign" ]; then head -n 5 "$work/foreign" >&2; exit @FOREIGN@; fi
+    if [ -s "$work/foreign" ] && [ $delete -eq 1 ]; then head -n 5 "$work/foreign" >&2; exit @FOREIGN@; fi
+    if [ -s "$work/foreign" ]; then echo 'others changed it on the new host' >&2; exit @CANNOT_TELL@; fi
+    cat "$work/touched" >>"$state/touched-$number" || exit 1
     if [ $delete -eq 1 ]; then remove; fi
     if [ -s "$work/wanted" ]; then
         run copy_listed --ignore-times <"$work/wanted"
@@ -158,9 +156,11 @@ whole_pass() {
     fi
     if [ $delete -eq 0 ] && [ $number -eq 0 ]; then all_sizes & fi
     if [ $delete -eq 0 ]; then run copy_streams "$streams" $contents; else run copy_all $contents; fi
-    if [ $quick -eq 1 ] && [ $delete -eq 0 ]; then asked kept keep seen -; fi
-    if [ $quick -eq 1 ] && [ $delete -eq 1 ]; then equal; fi
+    if [ $quick -eq 1 ] && [ $delete -eq 1 ]; then equal; elif [ $quick -eq 1 ]; then asked kept keep seen -; noted; fi
     written whole
+}
+noted() { # how the tree is here now: what changes from now on without a pass, others changed
+    cd "$target" && note_here "$state/here-$number" && : >"$state/touched-$number" || exit 1
 }
 equal() { # of what changed since the first pass contents are compared, for size and time can lie; then it is noted
     asked recent recent
@@ -171,7 +171,7 @@ equal() { # of what changed since the first pass contents are compared, for size
     fi
     token=$(tr -d '\n' </proc/sys/kernel/random/uuid)
     asked kept keep both "$token"
-    cd "$target" && note_here "$state/here-$number" && : >"$state/touched-$number" || exit 1
+    noted
     here >"$state/count-$number" || exit 1
     # Written last: without it nothing counts as equal.
     new=$state/exact-$number.new

@@ -64,7 +64,7 @@ class TestPlanChange:
 @pytest.mark.parametrize(
     ("finished", "changes", "concerned"),
     [
-        ("catch-up", {"copying": CopyPlan(bwlimit=1_048_576, nice=10, max_load=4)}, None),
+        ("catch-up", {"copying": CopyPlan(bwlimit=1_048_576, max_delete=0.9)}, None),
         ("final-copy", {"copying": CopyPlan(max_delete=0.9)}, "sync.max_delete concerns final-copy"),
         ("install-key", {"copying": CopyPlan(passes=3, streams=2)}, None),
         ("presync", {"copying": CopyPlan(passes=3)}, "sync.passes concerns presync"),

@@ -129,9 +129,9 @@ def test_what_stood_there_before_is_compared_by_its_contents(between: Between) -
 def test_a_later_pass_names_what_changed_and_nothing_else(between: Between) -> None:
     (between.old / "user01").write_text("mail\n")
     (between.old / "user02").write_text("mail\n")
-    between.succeed(between.planned.whole())
     for name in ("user01", "user02"):
         (between.new / name).write_text("mail\n")
+    between.succeed(between.planned.whole())
     (between.old / "user02").write_text("mail\nmail\n")
     (between.old / "new\nline").write_text("mail\n")
     (words,) = between.succeed(between.planned.changed())
@@ -192,6 +192,14 @@ def test_what_others_write_on_the_new_host_is_not_deleted_unseen(between: Betwee
     assert (done.returncode, done.stderr) == (FOREIGN, ".\n")
     assert "changed by others: ." in between.run(between.planned.differences()).stdout
     assert (between.new / "user02").exists()
+
+
+def test_what_others_change_between_passes_is_put_right_by_one_over_everything(between: Between) -> None:
+    (between.old / "user01").write_text("mail\n")
+    between.succeed(between.planned.whole())
+    (between.new / "user02").write_text("mail of the new host\n")
+    done = between.run(between.planned.changed())
+    assert (done.returncode, done.stderr) == (CANNOT_TELL, "others changed it on the new host\n")
 
 
 def test_an_answer_that_was_cut_off_is_no_answer(between: Between) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from migrator.mailstore import notes
+from migrator.mailstore.look import FEW
 from tests.mailstore import trees
 from tests.mailstore.hosts_of_trees import Pair
 
@@ -76,6 +77,22 @@ def test_a_mailbox_rewritten_at_the_same_size_and_time_is_told_without_its_folde
     mbox.write_bytes(b"x" * seen.st_size)
     os.utime(mbox, ns=(seen.st_atime_ns, seen.st_mtime_ns))
     assert changed(pair) == ["F ./mbox"]
+
+
+def append_to_a_message(pair: Pair) -> None:
+    with (pair.old / "u1/Maildir/cur/1:2,S").open("a") as stream:
+        stream.write("more")
+
+
+def test_a_message_that_was_written_anew_in_place_is_told_where_there_are_few(pair: Pair) -> None:
+    append_to_a_message(pair)
+    assert changed(pair) == ["F ./u1/Maildir/cur/1:2,S"]
+
+
+def test_where_there_are_many_no_message_is_looked_at(pair: Pair) -> None:
+    (pair.base / "it's notes/names").write_text(f"{FEW}\n")
+    append_to_a_message(pair)
+    assert changed(pair) == []
 
 
 def test_a_folder_that_was_moved_in_is_told_with_all_that_is_in_it(pair: Pair) -> None:

@@ -47,6 +47,8 @@ def one_pass(
     was interrupted.
     """
     looked = AS_BEFORE if trust else guard(context)
+    if OVERWRITE in context.force:
+        scope = "whole"  # what others wrote on the new host may have been noted as its state
     keep_younger = not delete and OVERWRITE not in context.force
     yield Change(
         f"note on the new host that {summary} begins",
