@@ -12,6 +12,7 @@ import typer
 import migrator
 from migrator.cli import options
 from migrator.cli.outcome import Call, outcome, unexpected
+from migrator.cli.toolbox.sendmail import sendmail
 from migrator.errors import UsageError
 
 app = typer.Typer(
@@ -25,6 +26,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(sendmail)
 
 
 def main() -> None:
