@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 from migrator.change import Change, HostName
+from migrator.executor.base import Executor
 from migrator.journal import State
 from migrator.steps.base import Context, Phase, Step
 
@@ -37,6 +38,10 @@ class Tool(ABC):
     @abstractmethod
     def verify(self, context: Context) -> None:
         """Measure anew that the aim is reached. Raises VerifyFailed."""
+
+    def executor(self, live: Executor) -> Executor:
+        """Return what performs the changes, given what performs those of every tool."""
+        return live
 
 
 def numbered(tool: Tool, state: State) -> Step:

@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from migrator.change import Command, Undo
+from migrator.change import Command, Undo, Upload
 from migrator.cli.signals import Shield
 from migrator.cli.streams import silence
 from migrator.cli.toolbox.common import Common
@@ -21,8 +21,9 @@ from migrator.engine import Engine
 from migrator.engine.chronicle import Chronicle
 from migrator.errors import Interrupted, MigrateError, Refused
 from migrator.event import Event, Kind
-from migrator.executor import DryRunExecutor, Executor
+from migrator.executor import DryRunExecutor
 from migrator.journal import Journal, Lock, read_state
+from migrator.steps.common.configure import DERIVED
 from migrator.toolbox.base import Tool, numbered
 from migrator.toolbox.undo import newest, undo, undoings
 
@@ -30,7 +31,6 @@ _INNER = (Kind.RUN_STARTED, Kind.RUN_DONE, Kind.PLAN_ACCEPTED)
 """What the engine says of a migration, and no tool has to say."""
 
 Make = Callable[[Target], Tool]
-Wrap = Callable[[Executor], Executor]
 
 
 @dataclass
@@ -54,7 +54,9 @@ class Desk:
         self.say("\n".join([when, *rows]), when=when, measured=dict(found))
 
     def preview(self, dry: DryRunExecutor, summary: str, command: Command) -> None:
-        """Tell what a command would do: the difference of every file, and what follows."""
+        """Tell what a command would do: the difference of every file, what is only derived from others left out."""
+        if isinstance(command, Upload):
+            command = replace(command, files=tuple(edit for edit in command.files if edit.path not in DERIVED))
         self.say(dry.preview(command), Kind.CHANGE_PREVIEW, summary=summary)
 
     def agree(self, question: str) -> None:
@@ -69,10 +71,9 @@ class Desk:
             raise Refused("Nothing was changed: the question was not answered with yes", host="operator")
 
 
-def perform(common: Common, make: Make, *, wrap: Wrap = lambda executor: executor) -> int:
+def perform(common: Common, make: Make) -> int:
     """Show what a tool would change, ask, do it, measure again; return the exit code.
 
-    `wrap` is given the executor that performs, and returns the one to use (for secrets, which no journal holds).
     Raises the MigrateError that ended it; what was done until then can be undone.
     """
     with desk(common) as here:
@@ -92,7 +93,7 @@ def perform(common: Common, make: Make, *, wrap: Wrap = lambda executor: executo
             return 0
         here.agree(f"Do this on {here.target.shown}?")
         with _journal(here) as journal:
-            live = wrap(here.tools.live())
+            live = tool.executor(here.tools.live())
             engine = Engine((numbered(tool, journal.state),), live, journal, context)
             _follow(engine.run(accept_plan_change=True), here)
         here.say_measured("after", tool.measured(context))
