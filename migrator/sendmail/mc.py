@@ -114,6 +114,22 @@ def ensure_option(text: str, name: str, value: str, *, behind: Sequence[str] = (
     return _insert(text, scanned, wanted, after=after[-1:], limit=limit)
 
 
+def ensure_member(text: str, name: str, member: str) -> str:
+    """Given an .mc file, return it with name(member), for a macro that adds to a class (GENERICS_DOMAIN and its like).
+
+    A live call that names it among others will do. A new one stands behind the last of its kind, else behind the
+    FEATUREs, and before the first MAILER.
+    """
+    scanned = scan(text)
+    limit = _limit(text, scanned)
+    wanted = _write(_checked_name(name), member)
+    live = [call for call in scanned.calls if call.live and call.name == name and call.start < limit]
+    if any(member in call.arguments[0].split() for call in live):
+        return text
+    after = (live or _before(scanned, _FEATURES | _FOUNDATION, limit))[-1:]
+    return _insert(text, scanned, wanted, after=after, limit=limit)
+
+
 def ensure_mailer_flags(text: str, mailer: str, flags: str) -> str:
     """Given an .mc file, return it with the flags of a mailer changed, before the first MAILER.
 
