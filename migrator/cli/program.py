@@ -12,6 +12,7 @@ import typer
 import migrator
 from migrator.cli import options
 from migrator.cli.outcome import Call, outcome, unexpected
+from migrator.cli.toolbox.queue import queue
 from migrator.cli.toolbox.sendmail import sendmail
 from migrator.errors import UsageError
 
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 
 app.add_typer(sendmail)
+app.add_typer(queue)
 
 
 def main() -> None:
