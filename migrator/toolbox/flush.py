@@ -116,8 +116,11 @@ def counted(messages: Sequence[QueuedMessage]) -> str:
 
 
 def run_of(messages: Sequence[QueuedMessage], option: str = "") -> str:
-    """Return the script that tries just these messages; `option` is "-Ac " for those of the client queue."""
-    return waiting.run_of(messages).replace("sendmail ", f"sendmail {option}")
+    """Return the script that tries just these messages; `option` is "-Ac " for those of the client queue.
+
+    It ends when they were tried: `-qf` runs in the foreground (sendmail(8)), any other run of the queue forks.
+    """
+    return waiting.run_of(messages).replace("sendmail ", f"sendmail {option}-qf ")
 
 
 def _stayed(messages: Sequence[QueuedMessage]) -> dict[str, str]:
