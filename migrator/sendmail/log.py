@@ -20,7 +20,7 @@ _FIELD = re.compile(r"(?:\A|, )([a-z][a-z0-9_]*)=")
 _TROUBLE = re.compile(
     r"SYSERR|\bunsafe\b|[Pp]ermission denied|rejecting connections|Losing |savemail panic|lost input channel"
     r"|database .* (?:not open|out of date|older)|WARNING|cannot |can't |could not |STARTTLS=\w+, error"
-    r"|loops back to me|timeout waiting|did not issue|No space left|Insufficient disk space"
+    r"|loops back to me|timeout waiting|No space left|Insufficient disk space"
 )
 _USUAL = re.compile(r"Sent|queued|Deferred: (?:locked|queueing)")
 

@@ -56,7 +56,9 @@ class Desk:
     def preview(self, dry: DryRunExecutor, summary: str, command: Command) -> None:
         """Tell what a command would do: the difference of every file, what is only derived from others left out."""
         if isinstance(command, Upload):
-            command = replace(command, files=tuple(edit for edit in command.files if edit.path not in DERIVED))
+            command = replace(
+                command, files=tuple(edit for edit in command.files if edit.path not in DERIVED)
+            )
         self.say(dry.preview(command), Kind.CHANGE_PREVIEW, summary=summary)
 
     def agree(self, question: str) -> None:
@@ -80,10 +82,11 @@ def perform(common: Common, make: Make) -> int:
         tool, context = make(here.target), here.tools.context
         tool.ready(context)
         here.say_measured("before", tool.measured(context))
-        dry, count = here.tools.dry(), 0
+        dry, count, way_back = here.tools.dry(), 0, False
         for change in tool.changes(context):
             here.preview(dry, change.summary, change.do)
             count += 1
+            way_back = way_back or change.undo is not Undo.NOT_NEEDED
         if not count:
             tool.verify(context)
             here.say("already so: nothing is to be changed", Kind.RUN_DONE, changed=False)
@@ -97,7 +100,8 @@ def perform(common: Common, make: Make) -> int:
             engine = Engine((numbered(tool, journal.state),), live, journal, context)
             _follow(engine.run(accept_plan_change=True), here)
         here.say_measured("after", tool.measured(context))
-        here.say("done; `migrate sendmail undo` takes it back", Kind.RUN_DONE, changed=True)
+        back = "; `migrate sendmail undo` takes it back" if way_back else ""
+        here.say(f"done{back}", Kind.RUN_DONE, changed=True)
     return 0
 
 

@@ -12,4 +12,4 @@ sendmail = typer.Typer(
 )
 
 # Each file adds its command to the app above, so they come after it.
-from migrator.cli.toolbox import backup, dh, forward, harden, restore, rewrite, smarthost, undo  # noqa: E402, F401
+from migrator.cli.toolbox import backup, dh, diagnose, forward, harden, restore, rewrite, smarthost, undo  # noqa: E402, F401
