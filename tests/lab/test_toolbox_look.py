@@ -226,3 +226,43 @@ def test_an_archive_that_was_tampered_with_is_refused(host: Lab) -> None:
     (host.folder / "spoilt.tar").write_bytes(spoilt)
     refused = told(tool(host, "sendmail", "restore", "--yes", "--file", f"{host.folder}/spoilt.tar"), code=3)
     assert "not what its digest says" in refused
+
+
+def test_a_diagnosis_tells_what_is_wrong_first_and_delivers_a_message(host: Lab) -> None:
+    host.shell("old", "service sendmail reload >/dev/null 2>&1; sleep 2; rm -f /var/spool/mqueue/[dqx]f*")
+    (sound,) = data(host, "sendmail", "diagnose")
+    assert [one for one in sound["findings"] if one["level"] == "fail"] == []
+    assert sound["facts"]["Sendmail"].startswith("8.17")
+    assert "STARTTLS" in sound["facts"]["compiled with"]
+    assert "example.test" in sound["facts"]["takes mail for"]
+
+    kept = "/etc/aliases /etc/mail/local-host-names /etc/mail/access"
+    host.shell("old", f"tar -cpf /root/kept.tar {kept}")
+    host.shell(
+        "old",
+        "sleep 2; echo added.test >>/etc/mail/local-host-names; echo '# later' >>/etc/mail/access; "
+        f"echo 'gone: nobody99' >>/etc/aliases; newaliases; cd {HOME}/user05; "
+        "echo user06 >.forward; chown user05: .forward; chmod 666 .forward",
+    )
+    page = told(tool(host, "sendmail", "diagnose"), code=1)
+    assert page.index("fail") < page.index("pass")
+    for words in (
+        "younger than what the daemon loaded",
+        "/etc/mail/local-host-names",
+        "nobody99: User unknown",
+        "/etc/mail/access.db is older than /etc/mail/access",
+        "user05/.forward may be written by everybody",
+    ):
+        assert words in page.replace("\n", " "), page
+    host.shell(
+        "old",
+        f"tar -C / -xpf /root/kept.tar; rm {HOME}/user05/.forward /root/kept.tar; newaliases; "
+        "make -s -C /etc/mail >/dev/null 2>&1; service sendmail reload >/dev/null 2>&1; sleep 2",
+    )
+    here = in_mailbox(host, "user07")
+    said = told(tool(host, "sendmail", "diagnose", "--deliver", "user07@example.test", "--yes"))
+    assert "RCPT To:<user07@example.test>" in said
+    assert "user07@example.test... Sent" in said
+    assert host.shell("old", "ls /tmp/migrate-delivery-* 2>/dev/null || :") == ""
+    assert "test of Sendmail on this host" in host.shell("old", "cat /var/mail/user07")
+    assert in_mailbox(host, "user07") == here
