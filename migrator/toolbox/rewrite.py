@@ -71,7 +71,8 @@ class Rewrite(Tool):
             test_shown="sendmail -bt: /tryflags HS, /try esmtp LOGIN",
         )
         if change:
-            yield _without_map(change, path) if known is None else change
+            mapped = context.reader(self.host).read("test", "-e", f"{path}.db").status == 0
+            yield change if mapped else _without_map(change, path)
 
     def verify(self, context: Context) -> None:
         """Raise VerifyFailed where a sender of the table leaves under another address, in header or envelope."""
@@ -147,7 +148,7 @@ def _people(facts: HostFacts) -> list[str]:
 
 
 def _without_map(change: Change, path: str) -> Change:
-    """Return a change whose undo removes the database of a table that was not there before."""
+    """Return a change whose undo removes the database that the table did not have before."""
     if not isinstance(change.undo, Upload):
         raise TypeError("the undo of a configuration is an upload")
     removal = f"rm -f {shlex.quote(path)}.db\n"

@@ -197,7 +197,7 @@ class Smarthost(Tool):
                 change.do,
                 files=edits,
                 then=keep + change.do.then,
-                otherwise=f"rm -f {kept} {kept}.none\n{change.do.otherwise}",
+                otherwise=f"rm -f {kept} {kept}.none {kept}.db {kept}.db.none\n{change.do.otherwise}",
             ),
             undo=replace(change.undo, files=back, then=restore + change.undo.then),
         )
@@ -235,13 +235,16 @@ exit 0
 """
 
 # A second attempt of the same change must not take what the first one wrote for what was there before.
-_KEEP = """if [ -e "$work/old.{number}" ]; then [ -e {kept} ] || cp -a "$work/old.{number}" {kept}
-elif [ -e "$work/written.{number}" ]; then : >{kept}.none
-fi
+_KEEP = """keep() {{ # file copy; a mark where there is no file
+    if [ -e "$2" ] || [ -e "$2.none" ]; then return 0; fi
+    if [ -e "$1" ]; then cp -a "$1" "$2"; else : >"$2.none"; fi
+}}
+if [ -e "$work/written.{number}" ]; then keep "$work/old.{number}" {kept} && keep {file}.db {kept}.db || exit 1; fi
 """
-_RESTORE = """if [ -e {kept} ]; then mv -f {kept} {file}; touch {file}
-elif [ -e {kept}.none ]; then rm -f {file} {file}.db {kept}.none
-fi
+_RESTORE = """restore_kept() {{ # file copy
+    if [ -e "$2" ]; then mv -f "$2" "$1"; elif [ -e "$2.none" ]; then rm -f "$1" "$2.none"; fi
+}}
+restore_kept {file} {kept} && restore_kept {file}.db {kept}.db || exit 1
 """
 
 # The dialogue holds the password in base64, so only what the servers answer is kept.

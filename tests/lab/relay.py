@@ -59,6 +59,8 @@ class Relay:
                 connection = self._tls.wrap_socket(connection, server_side=True)
         except OSError:
             return
+        finally:
+            connection.close()
 
     def _dialogue(self, connection: socket.socket) -> bool:
         """Answer until the client leaves, and return whether it asked for TLS."""
@@ -71,7 +73,9 @@ class Relay:
                         _say(connection, "220 go on")
                         return True
                     case "EHLO":
-                        _say(connection, f"250-{NAME}", *([] if secure else ["250-STARTTLS"]), "250 AUTH PLAIN")
+                        _say(
+                            connection, f"250-{NAME}", *([] if secure else ["250-STARTTLS"]), "250 AUTH PLAIN"
+                        )
                     case "AUTH":
                         allowed = self._login(rest, secure=secure)
                         _say(connection, "235 2.7.0 welcome" if allowed else "535 5.7.8 no")
