@@ -21,6 +21,8 @@ FOLDER = "/var/backups/migrate"
 DIGESTS = "SHA256SUMS"
 
 _NAME = re.compile(r"sendmail-[0-9]{8}T[0-9]{6}Z\.tar")
+_USUAL = re.compile(r"/etc/mail/.+|/etc/aliases(\.db)?", re.DOTALL)
+_ACCOUNT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _SUM = re.compile(r"([0-9a-f]{64})  (\S.*)")
 
 _MAKE = r"""set -e
@@ -36,6 +38,11 @@ cd /
 while IFS= read -r name; do sha256sum -- "$name"; done <"$work/names" >"$work/{digests}"
 tar -cf "$work/made.tar" -C "$work" {digests} -C / --verbatim-files-from -T "$work/names"
 mv "$work/made.tar" {target}
+"""
+
+_PLACES = r"""for file in {files}; do
+    if [ -f "$file" ]; then readlink -f -- "$file"; fi
+done
 """
 
 _SUMS = r"""for file in {files}; do
@@ -74,6 +81,15 @@ def make_script(target: str, files: Sequence[str]) -> str:
 def sums_script(files: Sequence[str]) -> str:
     """Given files, return the inspecting script that prints the digests an archive of them would list now."""
     return _SUMS.format(files=_quoted(files))
+
+
+def foreign(reader: Reader, kept: Sequence[Kept], files: Sequence[str]) -> list[str]:
+    """Given what an archive holds and the files of Sendmail on a host, return what has no business in an archive.
+
+    Those are paths outside of /etc/mail, but /etc/aliases, that no file of Sendmail leads to by a link either.
+    """
+    places = set(reader.inspect(_PLACES.format(files=_quoted(files))).stdout.split("\n")) | set(files)
+    return [one.path for one in kept if not _USUAL.fullmatch(one.path) and one.path not in places]
 
 
 def newest(reader: Reader, folder: str = FOLDER) -> str:
@@ -116,7 +132,7 @@ def read(data: bytes) -> tuple[Kept, ...]:
     """Given an archive, return its files, each of which has the digest that its list says.
 
     Raise TextError for what is no such archive, for a file that differs from its digest or stands in only one of
-    both, and for anything but plain files in the folders that Sendmail's configuration is in.
+    both, and for anything but plain files.
     """
     try:
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
@@ -127,7 +143,7 @@ def read(data: bytes) -> tuple[Kept, ...]:
         raise TextError(f"the archive has no list of digests ({DIGESTS})")
     digests = parse_sums(members.pop(DIGESTS)[1].decode("utf-8", "surrogateescape"))
     kept = tuple(
-        Kept(_checked(name), content, member.mode & 0o777, f"{member.uname}:{member.gname}")
+        Kept(_checked(name), content, member.mode & 0o777, _owner(member))
         for name, (member, content) in members.items()
     )
     _expect_digests(digests, {one.path: one.content for one in kept})
@@ -141,10 +157,16 @@ def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     return file.read()
 
 
+def _owner(member: tarfile.TarInfo) -> str:
+    """Return owner and group by name, by number where it is no name that a chown could take."""
+    pairs = ((member.uname, member.uid), (member.gname, member.gid))
+    return ":".join(name if _ACCOUNT.fullmatch(name) else str(number) for name, number in pairs)
+
+
 def _checked(name: str) -> str:
     path = PurePosixPath("/", name)
-    if ".." in path.parts or path.parts[1:2] != ("etc",) or any(ord(each) < 32 for each in name):
-        raise TextError(f"{name!r} of the archive is no place of Sendmail's configuration")
+    if ".." in path.parts or any(ord(each) < 32 for each in name):
+        raise TextError(f"{name!r} of the archive is no place of a file")
     return str(path)
 
 

@@ -105,7 +105,7 @@ def files(facts: HostFacts) -> tuple[str, ...]:
     configuration = parse_cf(facts.cf)
     paths = [*FILES, *_named(configuration), *alias_files(configuration)]
     with_maps = [name for path in paths for name in (path, f"{path.removesuffix('.db')}.db")]
-    return tuple(dict.fromkeys(path for path in with_maps if path.startswith("/etc/") and path.isprintable()))
+    return tuple(dict.fromkeys(path for path in with_maps if path.startswith("/") and path.isprintable()))
 
 
 def _named(configuration: Configuration) -> Sequence[str]:

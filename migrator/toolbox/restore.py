@@ -14,6 +14,7 @@ from migrator.steps.base import Context
 from migrator.steps.common.configure import CF, MC
 from migrator.toolbox import archive
 from migrator.toolbox.archive import Kept
+from migrator.toolbox.backup import files
 from migrator.toolbox.base import Tool
 from migrator.toolbox.forward import alias_files
 
@@ -36,10 +37,19 @@ class Restore(Tool):
         self._kept: tuple[Kept, ...] | None = None
 
     def ready(self, context: Context) -> None:
-        """Raise Refused where there is no archive, or where it is not what its digests say."""
+        """Raise Refused where there is no archive, where it is not what its digests say, or holds files of others."""
         kept = self._archive(context)
         if not any(one.path in (MC, CF) for one in kept):
             raise Refused("the archive holds no configuration of Sendmail", host=self.host, expected=MC)
+        kept_by_sendmail = files(context.facts(self.host))
+        if strange := archive.foreign(context.reader(self.host), kept, kept_by_sendmail):
+            raise Refused(
+                "the archive holds files that are none of Sendmail's on this host",
+                host=self.host,
+                expected="files of /etc/mail, /etc/aliases, and what sendmail.cf names",
+                seen=", ".join(strange),
+                advice="see where the archive comes from",
+            )
 
     def measured(self, context: Context) -> Mapping[str, str]:
         """Return which archive it is, and which files are not as it holds them."""
@@ -98,7 +108,7 @@ class Restore(Tool):
                 raise Refused(
                     "the archive is not to be trusted",
                     host=self.host,
-                    expected="plain files of /etc, each with the digest that the list in the archive says",
+                    expected="plain files, each with the digest that the list in the archive says",
                     seen=str(error),
                     advice="take another one",
                 ) from error

@@ -52,7 +52,6 @@ def test_files_come_back_with_their_bytes_mode_and_owner() -> None:
         (packed(FILES, digests=sums({**FILES, "etc/aliases": b"root: b\n"})), "not what its digest says"),
         (packed(FILES, digests=sums({"etc/aliases": FILES["etc/aliases"]})), "only"),
         (packed({"etc/aliases": FILES["etc/aliases"]}, digests=sums(FILES)), "only"),
-        (packed({"root/.ssh/authorized_keys": b"key"}), "no place"),
         (packed({"etc/../root/x": b""}), "no place"),
         (packed({"etc/a\nb": b""}, digests=b""), "no place"),
         (packed({"etc/aliases": b""}, kind=tarfile.SYMTYPE), "no plain file"),
@@ -73,6 +72,37 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     except TextError:
         return
     assert {one.path for one in found} == {f"/{name}" for name in FILES}
+
+
+def test_only_files_of_sendmail_belong_into_an_archive() -> None:
+    host = FakeHost("new")
+    host.on("^for file in", "/srv/mail/access\n/etc/mail/sendmail.mc\n")
+    names = (
+        "srv/mail/access",
+        "srv/mail/other",
+        "etc/mail/sub/x",
+        "etc/aliases.db",
+        "etc/aliases2",
+        "root/.profile",
+    )
+    kept = archive.read(packed(dict.fromkeys(names, b"x")))
+    assert archive.foreign(host, kept, ["/etc/mail/access"]) == [
+        "/srv/mail/other",
+        "/etc/aliases2",
+        "/root/.profile",
+    ]
+
+
+def test_an_owner_that_is_no_name_is_its_number() -> None:
+    data = packed(FILES)
+    assert b"smmsp" in data
+    spoilt = io.BytesIO()
+    with tarfile.open(fileobj=io.BytesIO(data)) as old, tarfile.open(fileobj=spoilt, mode="w") as new:
+        for member in old.getmembers():
+            member.uname, member.gid = "--reference=/etc/shadow", 7
+            member.gname = ""
+            new.addfile(member, old.extractfile(member))
+    assert {one.owner for one in archive.read(spoilt.getvalue())} == {"0:7"}
 
 
 def run(script: str) -> subprocess.CompletedProcess[bytes]:
