@@ -163,12 +163,15 @@ def _messages(stream: _Stream) -> Iterator[tuple[int, bytes]]:
     while True:
         header = stream.take(5)
         kind, size = (header[0], int.from_bytes(header[3:5], "big")) if header else (0, 0)
+        if header and (kind not in (_HANDSHAKE, _ALERT) or header[1] != 3):
+            yield -1, b"this is no TLS"
+            return
         body = stream.take(size) if header and size <= _RECORD else None
         if header is None or body is None:
             yield -1, b"the server closed the connection"
             return
         if kind != _HANDSHAKE:
-            yield -1, f"alert {body[1]}".encode() if kind == _ALERT and len(body) > 1 else b"this is no TLS"
+            yield -1, f"alert {body[1] if len(body) > 1 else ''}".encode()
             return
         pending += body
         while len(pending) >= 4 and len(pending) >= (end := 4 + int.from_bytes(pending[1:4], "big")):

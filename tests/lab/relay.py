@@ -34,7 +34,7 @@ class Relay:
 
     def __enter__(self) -> Self:
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._tls.load_cert_chain(_certificate(self.folder / "relay.pem"))
+        self._tls.load_cert_chain(certificate(self.folder / "relay.pem"))
         self._listener = socket.create_server((self.address, 0))
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._serve, daemon=True).start()
@@ -105,7 +105,8 @@ def _say(connection: socket.socket, *lines: str) -> None:
     connection.sendall("".join(f"{line}\r\n" for line in lines).encode())
 
 
-def _certificate(path: Path) -> Path:
+def certificate(path: Path) -> Path:
+    """Write a key and a certificate of its own for NAME to a file, and return it."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
     now = datetime.now(UTC)
