@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from migrator.cli.toolbox.common import Common
 from migrator.cli.toolbox.driving import desk, perform
+from migrator.cli.toolbox.typed import checked
 from migrator.errors import VerifyFailed
 from migrator.report.findings import show
+from migrator.sendmail.verification import checked_addresses
 from migrator.steps.rules.finding import Level
 from migrator.toolbox.delivery import Delivery
 from migrator.toolbox.diagnosis import page
@@ -16,8 +18,10 @@ from migrator.toolbox.diagnosis.seen import gather
 def diagnosed(common: Common, recipient: str) -> int:
     """Tell what is wrong with a host and what it is, and send a test message where one is wanted; return the exit code.
 
-    Raises what cannot be looked at, and VerifyFailed for a message that nobody took.
+    Raises UsageError for what is no address, what cannot be looked at, and VerifyFailed for a message that nobody took.
     """
+    with checked():
+        checked_addresses([recipient] if recipient else [])
     with desk(common) as here:
         context, host = here.tools.context, here.target.host
         seen = gather(context.reader(host), context.facts(host))

@@ -26,6 +26,9 @@ def forward(
       migrate sendmail forward user01 --to a@example.org --to b@example.org --keep --host root@198.51.100.10
     """
     from migrator.cli.toolbox.driving import perform
+    from migrator.cli.toolbox.typed import checked
     from migrator.toolbox.forward import Forward
 
+    with checked():
+        Forward("new", user, tuple(to), keep=keep)
     return perform(common, lambda chosen: Forward(chosen.host, user, tuple(to), keep=keep))

@@ -8,6 +8,7 @@ from typing import Any
 
 from migrator.cli.toolbox.common import Common
 from migrator.cli.toolbox.driving import Desk, desk
+from migrator.cli.toolbox.typed import checked
 from migrator.errors import UsageError
 from migrator.event import Event, Kind
 from migrator.sendmail import tally
@@ -57,8 +58,12 @@ def queue_list(common: Common, *, recipient: str, domain: str) -> int:
 
 
 def queue_show(common: Common, number: str, *, body: bool) -> int:
-    """Tell what one message is, and return the exit code. Raises UsageError where no queue holds it."""
-    queues.checked_number(number)
+    """Tell what one message is, and return the exit code.
+
+    Raises UsageError for what is no number, and where no queue holds it.
+    """
+    with checked():
+        queues.checked_number(number)
     with desk(common) as here:
         context, host = here.tools.context, here.target.host
         whole = message.show(context.reader(host), context.facts(host), number, body=body)
