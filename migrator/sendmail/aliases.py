@@ -9,7 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from migrator.sendmail.cf import Configuration
 from migrator.sendmail.maps import fold, lines
+
+
+def files(configuration: Configuration) -> tuple[str, ...]:
+    """Given a sendmail.cf, return the sources of its aliases: AliasFile without types (`hash:`) and options."""
+    value = configuration.option("AliasFile") or "/etc/mail/aliases"
+    words = (part.strip().rpartition(":")[2].split()[-1:] for part in value.split(","))
+    return tuple(word[0] for word in words if word and word[0].startswith("/"))
 
 
 def parse(text: str) -> dict[str, tuple[str, ...]]:

@@ -72,6 +72,11 @@ def user_here(address: str, domains: Collection[str]) -> str:
     return fold(local if mark else address).partition("+")[0]
 
 
+def users_here(found: Iterable[str], domains: Collection[str]) -> tuple[str, ...]:
+    """Given addresses and the domains of the host, return the names that are looked up again, in order."""
+    return tuple(user for address in found if (user := user_here(address, domains)))
+
+
 def loop(start: str, leads_to: Callable[[str], Iterable[str]]) -> tuple[str, ...]:
     """Given a name and what tells which names it leads to, return the way back to a name on the way, () for none.
 

@@ -31,6 +31,7 @@ printf '\000'
 
 _ROW = re.compile(r"([0-9a-f]{1,8}) ([0-9]{1,10}) ([0-9]{1,10}) (/.*)", re.DOTALL)
 _FOLDER = 0o040000
+_FILE = 0o100000
 _LINK = 0o120000
 _KIND = 0o170000
 
@@ -68,6 +69,11 @@ class Facts:
     def is_folder(self) -> bool:
         """Whether the path is a folder."""
         return self.mode & _KIND == _FOLDER
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the path is a plain file."""
+        return self.mode & _KIND == _FILE
 
 
 @dataclass(frozen=True, slots=True)

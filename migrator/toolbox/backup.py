@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from migrator.change import Change, HostName, Shell, Undo
 from migrator.errors import UsageError, VerifyFailed
 from migrator.hosts.facts import HostFacts
+from migrator.sendmail import aliases
 from migrator.sendmail.cf import Configuration
 from migrator.sendmail.cf import parse as parse_cf
 from migrator.sendmail.text_error import TextError
@@ -15,7 +16,6 @@ from migrator.steps.backup import FILES
 from migrator.steps.base import Context
 from migrator.toolbox import archive
 from migrator.toolbox.base import Tool
-from migrator.toolbox.forward import alias_files
 
 
 class Backup(Tool):
@@ -103,7 +103,7 @@ class Backup(Tool):
 def files(facts: HostFacts) -> tuple[str, ...]:
     """Return every file that Sendmail's configuration on a host consists of: the usual ones, and all that it names."""
     configuration = parse_cf(facts.cf)
-    paths = [*FILES, *_named(configuration), *alias_files(configuration)]
+    paths = [*FILES, *_named(configuration), *aliases.files(configuration)]
     with_maps = [name for path in paths for name in (path, f"{path.removesuffix('.db')}.db")]
     return tuple(dict.fromkeys(path for path in with_maps if path.startswith("/") and path.isprintable()))
 

@@ -6,25 +6,25 @@ that leads back to its user bounces (sendmail/recipient.c, "aliasing/forwarding 
 
 from __future__ import annotations
 
+import difflib
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from migrator.change import Change, FileEdit, HostName, Upload
-from migrator.errors import CommandFailed, Refused, VerifyFailed
-from migrator.hosts.base import Reader
+from migrator.change import Change, HostName, Shell
+from migrator.errors import Refused, VerifyFailed
+from migrator.hosts import as_user
 from migrator.hosts.facts import Account
 from migrator.sendmail import aliases, forward, safety, verification
-from migrator.sendmail.cf import Configuration
 from migrator.sendmail.cf import parse as parse_cf
 from migrator.sendmail.safety import Facts
 from migrator.steps.base import Context
 from migrator.steps.common import ask
 from migrator.toolbox.base import Tool
+from migrator.toolbox.following import follower
 
+NAME = ".forward"
 MODE = 0o644
-_LINK = 0o120000
-_KIND = 0o170000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Forward(Tool):
         look = self._look(context)
         self._expect_read(context, look)
         self._expect_trusted(context, look)
-        if way := self._loop(context, look):
+        if way := self._circle(context, look):
             raise Refused(
                 "the mail would go round in a circle",
                 host=self.host,
@@ -86,26 +86,26 @@ class Forward(Tool):
         present = look.facts.get(look.path)
         if look.content == self._wanted and present and self._as_wanted(look.account, present):
             return
-        edit = FileEdit(
-            look.path,
-            None if look.content is None else look.content.encode("utf-8", "surrogateescape"),
-            self._wanted.encode(),
-            mode=f"{MODE:04o}",
-            owner=f"{look.account.uid}:{look.account.gid}",
-        )
-        back = FileEdit(look.path, edit.after, edit.before, mode=edit.mode, owner=edit.owner)
-        own = _owned(look.path, look.account.uid, look.account.gid, MODE)
-        before = _owned(look.path, present.owner, present.group, present.mode & 0o7777) if present else ":\n"
+        before = None if look.content is None else look.content.encode("utf-8", "surrogateescape")
+        after = self._wanted.encode()
+        group = present.group if present else look.account.gid
+        mode = present.mode & 0o7777 if present else MODE
+        there = as_user.write(look.account, NAME, before, after, mode=MODE, group=look.account.gid)
+        back = as_user.write(look.account, NAME, after, before, mode=mode, group=group)
         yield Change(
             f"send mail for {self._user} to {', '.join(forward.targets(self._wanted))} on the {self.host} host",
-            Upload(
+            Shell(
                 self.host,
-                (edit,),
-                f"set -e\n{own}{self._proof(look)}",
-                before,
-                shown=f"chown {edit.owner} and chmod {edit.mode}; sendmail -bv {self._user}",
+                f"set -e\n{there}if (\n{self._proof(look)}); then exit 0; fi\n{back}exit 1\n",
+                shown=f"{_difference(look.path, look.content, self._wanted)}\nas the user {self._user}, "
+                f"mode {MODE:04o}; then, and where it fails the file is put back:\nsendmail -bv {self._user}",
             ),
-            Upload(self.host, (back,), before, before, shown="owner and mode of before"),
+            Shell(
+                self.host,
+                f"set -e\n{back}",
+                shown=f"{_difference(look.path, self._wanted, look.content)}\nas the user {self._user}, "
+                f"mode {mode:04o}",
+            ),
         )
 
     def verify(self, context: Context) -> None:
@@ -125,7 +125,7 @@ class Forward(Tool):
     def _look(self, context: Context) -> _Look:
         facts, reader = context.facts(self.host), context.reader(self.host)
         table: dict[str, tuple[str, ...]] = {}
-        for text in reader.read_files(alias_files(parse_cf(facts.cf))).values():
+        for text in reader.read_files(aliases.files(parse_cf(facts.cf))).values():
             table = {**aliases.parse(text or ""), **table}
         if leads := table.get(self._user.lower()):
             raise Refused(
@@ -144,13 +144,14 @@ class Forward(Tool):
                 seen=account.home if account else "none",
                 advice="an address without an account is forwarded by an alias or a virtusertable entry",
             )
-        path = f"{account.home.rstrip('/')}/.forward"
-        listed = reader.inspect(shlex.join(("sh", "-c", safety.READER, "sh", path))).stdout
+        path = f"{account.home.rstrip('/')}/{NAME}"
+        listed = safety.parse(reader.inspect(shlex.join(("sh", "-c", safety.READER, "sh", path))).stdout)
         return _Look(
             account,
             path,
-            reader.read_file(path),
-            safety.parse(listed),
+            # Reading a pipe that its user put there would wait for ever.
+            reader.read_file(path) if path in listed and listed[path].is_file else None,
+            listed,
             ask.class_members(reader, "w"),
             table,
         )
@@ -175,9 +176,13 @@ class Forward(Tool):
 
     def _expect_trusted(self, context: Context, look: _Look) -> None:
         present = look.facts.get(look.path)
-        if present and present.mode & _KIND == _LINK:
+        if present and (not present.is_file or present.owner != look.account.uid):
             raise Refused(
-                f"{look.path} is a link", host=self.host, advice="see where it leads, and remove it first"
+                f"{look.path} is no plain file, or belongs to somebody else",
+                host=self.host,
+                expected=f"no file, or one of user number {look.account.uid}",
+                seen=f"mode {present.mode:o}, user number {present.owner}",
+                advice="see whose it is and where it leads, and remove it first",
             )
         allowed = safety.flags(parse_cf(context.facts(self.host).cf).option("DontBlameSendmail") or "")
         above = {path: facts for path, facts in look.facts.items() if path != look.path}
@@ -196,22 +201,12 @@ class Forward(Tool):
                 advice=f"chmod go-w {weak[0].path}, unless its group has to write there",
             )
 
-    def _loop(self, context: Context, look: _Look) -> tuple[str, ...]:
-        """Return the way back to a name, over aliases and the .forward of every user on the way."""
-        facts, reader = context.facts(self.host), context.reader(self.host)
-
-        def leads_to(name: str) -> Iterable[str]:
-            if name == self._user.lower():
-                led = forward.targets(self._wanted)
-            elif name in look.aliases:
-                led = look.aliases[name]
-            else:
-                account = facts.accounts.get(name)
-                home = account.home.rstrip("/") if account else ""
-                led = forward.targets(_readable(reader, f"{home}/.forward") if home else "")
-            return [user for one in led if (user := forward.user_here(one, look.domains))]
-
-        return forward.loop(self._user.lower(), leads_to)
+    def _circle(self, context: Context, look: _Look) -> tuple[str, ...]:
+        follow = follower(context.reader(self.host), context.facts(self.host), look.aliases, look.domains)
+        own = forward.users_here(forward.targets(self._wanted), look.domains)
+        return forward.loop(
+            self._user.lower(), lambda name: own if name == self._user.lower() else follow(name)
+        )
 
     def _verified(self, context: Context) -> str:
         return context.reader(self.host).read("sendmail", "-bv", self._user).stdout.strip()
@@ -233,28 +228,15 @@ class Forward(Tool):
         return "\n".join(lines) + "\n"
 
 
-def alias_files(configuration: Configuration) -> tuple[str, ...]:
-    """Given a sendmail.cf, return the sources of its aliases: AliasFile without types (`hash:`) and options."""
-    value = configuration.option("AliasFile") or "/etc/mail/aliases"
-    words = (part.strip().rpartition(":")[2].split()[-1:] for part in value.split(","))
-    return tuple(word[0] for word in words if word and word[0].startswith("/"))
-
-
-def _readable(reader: Reader, path: str) -> str:
-    try:
-        return reader.read_file(path) or ""
-    except CommandFailed:
-        return ""  # Sendmail cannot read it either
-
-
 def _leads_to(said: str, address: str) -> bool:
     verdict = verification.verdict_on(said, address)
     return verdict is not None and not verdict.error
 
 
-def _owned(path: str, owner: int, group: int, mode: int) -> str:
-    quoted = shlex.quote(path)
-    return f"chown {owner}:{group} {quoted}\nchmod {mode:04o} {quoted}\n"
+def _difference(path: str, before: str | None, after: str | None) -> str:
+    old, new = ((text or "").splitlines() for text in (before, after))
+    names = ("/dev/null" if before is None else path, "/dev/null" if after is None else path)
+    return "\n".join(difflib.unified_diff(old, new, *names, lineterm=""))
 
 
 def _words(one: verification.Verdict) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from migrator.change import Change, FileEdit, HostName, Upload
 from migrator.errors import Refused, VerifyFailed
 from migrator.hosts import daemon, families
+from migrator.sendmail import aliases
 from migrator.sendmail.cf import parse as parse_cf
 from migrator.sendmail.text_error import TextError
 from migrator.steps.base import Context
@@ -16,7 +17,6 @@ from migrator.toolbox import archive
 from migrator.toolbox.archive import Kept
 from migrator.toolbox.backup import files
 from migrator.toolbox.base import Tool
-from migrator.toolbox.forward import alias_files
 
 _SHOWN = "sendmail.cf made younger than sendmail.mc, maps and aliases rebuilt where their sources are younger"
 
@@ -117,17 +117,17 @@ class Restore(Tool):
     def _compared(self, context: Context) -> list[tuple[Kept, bytes | None]]:
         """Return the files to put back, and what each holds now; maps that have a source are built from it."""
         kept = self._archive(context)
-        sources = {one.path for one in kept} | set(alias_files(parse_cf(context.facts(self.host).cf)))
+        sources = {one.path for one in kept} | set(aliases.files(parse_cf(context.facts(self.host).cf)))
         wanted = [one for one in kept if not one.path.endswith(".db") or one.path[:-3] not in sources]
         texts = context.reader(self.host).read_files([one.path for one in wanted])
         return [(one, _bytes(texts[one.path])) for one in wanted]
 
     def _then(self, context: Context, edits: tuple[FileEdit, ...]) -> str:
         facts = context.facts(self.host)
-        sources = set(alias_files(parse_cf(facts.cf)))
-        aliases = any(edit.path in sources or edit.path == "/etc/aliases" for edit in edits)
+        sources = set(aliases.files(parse_cf(facts.cf)))
+        aliased = any(edit.path in sources or edit.path == "/etc/aliases" for edit in edits)
         gone = "".join(f"rm -f {shlex.quote(edit.path)}.db\n" for edit in edits if edit.after is None)
-        rebuilt = "newaliases >/dev/null\n" if aliases else ""
+        rebuilt = "newaliases >/dev/null\n" if aliased else ""
         # sendmail.cf has to be younger than its source, or make would take it for stale.
         return (
             f"set -e\ntouch {CF}\n{gone}{families.rebuild_maps(facts)}{rebuilt}"

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrator.sendmail import aliases
+from migrator.sendmail.cf import parse as parse_cf
 
 TABLE = """\
 # roles
@@ -38,6 +39,12 @@ def test_quotes_keep_commas_and_colons_from_counting() -> None:
 @pytest.mark.parametrize(("text", "found"), [("", ()), (",, ,", ()), ('"a\\", b", c', ('"a\\", b"', "c"))])
 def test_addresses_are_parted_by_commas(text: str, found: tuple[str, ...]) -> None:
     assert aliases.addresses(text) == found
+
+
+def test_sources_of_aliases_are_named_with_or_without_a_type() -> None:
+    value = "O AliasFile=hash:-T /etc/a, btree:/etc/b, /etc/c\n"
+    assert aliases.files(parse_cf(value)) == ("/etc/a", "/etc/b", "/etc/c")
+    assert aliases.files(parse_cf("")) == ("/etc/mail/aliases",)
 
 
 @given(st.text(alphabet=st.sampled_from('ab:,"\\ \t\n\r#') | st.characters()))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import re
+
 import pytest
 
-from migrator.change import Upload
+from migrator.change import Shell
 from migrator.errors import Refused, VerifyFailed
-from migrator.sendmail.cf import parse
 from migrator.sendmail.text_error import TextError
-from migrator.toolbox.forward import Forward, alias_files
+from migrator.toolbox.forward import Forward
 from tests.toolbox.stand import Stand
 
 PATH = "/home/user01/.forward"
@@ -28,7 +30,18 @@ class Home(Stand):
         self.host.files["/etc/mail/aliases"] = b"team: user01, user02\noffice: user02\n"
         self.host.on(r"%f %u %g", lambda _host, _text: self._listed())
         self.host.on(r"sendmail -bt", _TEST_MODE)
-        self.host.on(r"sendmail -bv user01", lambda host, _text: _verified(host.files.get(PATH)))
+        self.host.on(r"^set -e\nif command -v setpriv", self._write)
+        self.host.on(r"sendmail -bv user01$", lambda host, _text: _verified(host.files.get(PATH)))
+
+    def _write(self, _host: object, text: str) -> str:
+        """Do what the first write of a script does; the proof is the lab's."""
+        deed = text.partition("</dev/null")[0]
+        content = re.search(r"printf %s (\S+) \| base64 -d", deed.replace("'\"'\"'", ""))
+        if content:
+            self.host.files[PATH] = base64.b64decode(content[1])
+        else:
+            del self.host.files[PATH]
+        return ""
 
     def _listed(self) -> str:
         present = dict(self.permissions)
@@ -72,12 +85,12 @@ def test_the_file_belongs_to_its_user_and_is_proven_by_sendmail(home: Home) -> N
     wish = tool("a@else.example", "user02", keep=True)
     wish.ready(home.context())
     (change,) = home.perform(wish)
-    assert isinstance(change.do, Upload)
-    (edit,) = change.do.files
-    assert (edit.path, edit.mode, edit.owner) == (PATH, "0644", "1002:1002")
+    assert isinstance(change.do, Shell)
+    assert "setpriv --reuid=1002 --regid=1002 --clear-groups" in change.do.script
+    assert "+a@else.example" in change.do.shown
     assert home.host.files[PATH] == b"\\user01\na@else.example\nuser02\n"
-    assert "grep -qiF 'a@else.example... deliverable'" in change.do.then
-    assert "user02... deliverable" not in change.do.then  # user02 may have a .forward of its own
+    assert "grep -qiF 'a@else.example... deliverable'" in change.do.script
+    assert "user02... deliverable" not in change.do.script  # user02 may have a .forward of its own
     wish.verify(home.context())
     assert home.look(wish) == []
     home.undo([change])
@@ -88,8 +101,9 @@ def test_a_file_of_before_comes_back_with_its_mode(home: Home) -> None:
     home.host.files[PATH] = b"# mine\nold@else.example\n"
     home.permissions[PATH] = (0o100600, 1002, 1005)
     (change,) = home.perform(tool())
-    assert isinstance(change.undo, Upload)
-    assert change.undo.then == f"chown 1002:1005 {PATH}\nchmod 0600 {PATH}\n"
+    assert isinstance(change.undo, Shell)
+    assert "chmod 0600" in change.undo.script
+    assert "chgrp 1005" in change.undo.script
     home.undo([change])
     assert home.host.files[PATH] == b"# mine\nold@else.example\n"
 
@@ -99,8 +113,8 @@ def test_a_file_that_others_may_write_to_is_mended_though_its_text_is_right(home
     assert home.look(tool()) == []
     home.permissions[PATH] = (0o100664, 1002, 1002)
     (change,) = home.look(tool())
-    assert isinstance(change.do, Upload)
-    assert f"chmod 0644 {PATH}" in change.do.then
+    assert isinstance(change.do, Shell)
+    assert "chmod 0644" in change.do.script
 
 
 def test_a_way_back_over_aliases_and_other_forwards_is_refused(home: Home) -> None:
@@ -144,14 +158,16 @@ def test_a_file_that_sendmail_does_not_look_for_is_refused(home: Home) -> None:
 
 def test_a_link_an_alias_and_a_name_without_account_are_refused(home: Home) -> None:
     home.permissions[PATH] = (0o120777, 1002, 1002)
-    assert "is a link" in refusal(home, tool())
+    assert "is no plain file" in refusal(home, tool())
+    home.permissions[PATH] = (0o100644, 0, 0)
+    assert "belongs to somebody else" in refusal(home, tool())
     assert "is an alias" in refusal(home, Forward("new", "office", ("a@else.example",)))
     assert "no account" in refusal(home, Forward("new", "nobody", ("a@else.example",)))
 
 
 def test_mail_that_sendmail_would_not_send_on_fails_the_proof(home: Home) -> None:
     home.host.files[PATH] = b"a@else.example\n"
-    home.host.on(r"sendmail -bv user01", "user01... deliverable: mailer local, user user01\n")
+    home.host.on(r"sendmail -bv user01$", "user01... deliverable: mailer local, user user01\n")
     with pytest.raises(VerifyFailed):
         tool().verify(home.context())
 
@@ -159,9 +175,3 @@ def test_mail_that_sendmail_would_not_send_on_fails_the_proof(home: Home) -> Non
 def test_no_program_and_no_file_is_written_into_a_forward() -> None:
     with pytest.raises(TextError):
         tool("|/bin/sh")
-
-
-def test_sources_of_aliases_are_named_with_or_without_a_type() -> None:
-    value = "O AliasFile=hash:-T /etc/a, btree:/etc/b, /etc/c\n"
-    assert alias_files(parse(value)) == ("/etc/a", "/etc/b", "/etc/c")
-    assert alias_files(parse("")) == ("/etc/mail/aliases",)

@@ -20,7 +20,6 @@ from migrator.steps.common import ask, daemons
 from migrator.steps.common.configure import CF
 from migrator.steps.common.daemons import Running
 from migrator.toolbox import maillog, queues
-from migrator.toolbox.forward import alias_files
 from migrator.toolbox.queues import Queues
 
 VERIFIED = 100
@@ -74,7 +73,7 @@ def gather(reader: Reader, facts: HostFacts) -> Seen:
     """Look at a host and return what is seen. Raises CommandFailed where something cannot be looked at."""
     found = queues.read(reader, facts)
     configuration = found.mta_cf
-    sources = alias_files(configuration)
+    sources = aliases.files(configuration)
     tables = _tables(configuration, sources)
     texts = reader.read_files([*sources, *(table.source for table in tables if table.name == "virtuser")])
     named = {name: leads for path in sources for name, leads in aliases.parse(texts.get(path) or "").items()}
