@@ -26,10 +26,12 @@ def host() -> Iterator[Lab]:
         yield lab
 
 
-def tool(lab: Lab, *words: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+def tool(
+    lab: Lab, *words: str, options: tuple[str, ...] = (), user: str = "root"
+) -> subprocess.CompletedProcess[str]:
     """Run a command of the toolbox on the old host to its end."""
     keys = ("--identity-file", f"{lab.folder}/operator", "--known-hosts", f"{lab.folder}/known_hosts")
-    where = ("--host", f"root@{lab.place.old}", *keys, "--state-dir", f"{lab.folder}/tools")
+    where = ("--host", f"{user}@{lab.place.old}", *keys, "--state-dir", f"{lab.folder}/tools")
     return subprocess.run(
         [sys.executable, "-m", "migrator", *words, *where, *options],
         cwd=PROJECT,
@@ -115,6 +117,35 @@ def test_the_queue_is_counted_shown_and_flushed(host: Lab) -> None:
     assert "already so" in told(tool(host, "queue", "flush", "--domain", "example.test", "--yes"))
     host.shell("old", "rm -f /var/spool/mqueue/[dqx]f*")
     assert "already so" in told(tool(host, "queue", "flush", "--all", "--yes"))
+
+
+def test_queue_groups_and_quarantined_mail_are_seen_and_moved_by_an_operator_who_needs_sudo(
+    host: Lab,
+) -> None:
+    here = in_mailbox(host, "user08")
+    send(host, "user08@example.test", "-Am", "-odq", count=3)
+    host.shell(
+        "old",
+        "cp -p /etc/mail/sendmail.cf /root/kept.cf; echo 'Qslow, P=/var/spool/mqueue/slow/q*, F=f' >>/etc/mail/sendmail.cf; "
+        "install -d -o smmta -g smmsp -m 2750 /var/spool/mqueue/slow /var/spool/mqueue/slow/q1; cd /var/spool/mqueue; "
+        "for each in $(ls qf* | head -2); do mv $each d${each#q} /var/spool/mqueue/slow/q1; done; "
+        "cd /var/spool/mqueue/slow/q1; held=$(ls qf* | head -1); sed -i 's/^F/qheld by the test\\nF/' $held; "
+        "mv $held h${held#q}",
+    )
+    as_admin = ("--sudo", "--yes")
+    top = told(tool(host, "queue", "top", options=("--sudo", "--json"), user="admin"))
+    found = json.loads(top)["data"]
+    assert [(one["name"], one["messages"]) for one in found["top"]] == [("user08@example.test", 3)]
+    listed = told(tool(host, "queue", "list", options=as_admin, user="admin"))
+    assert "quarantined" in listed
+    assert "held by the test" in listed
+    flushed = told(
+        tool(host, "queue", "flush", "--recipient", "user08@example.test", options=as_admin, user="admin"),
+        code=75,
+    )
+    assert "held by the test" in flushed
+    assert in_mailbox(host, "user08") == here + 2
+    host.shell("old", "rm -rf /var/spool/mqueue/slow; cp -p /root/kept.cf /etc/mail/sendmail.cf; rm /root/kept.cf")
 
 
 def test_a_growing_client_queue_is_explained_and_handed_over(host: Lab) -> None:
