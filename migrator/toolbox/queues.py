@@ -41,9 +41,10 @@ class Queues:
         """The messages of both queues."""
         return self.mta + self.client
 
-    def queue_of(self, message: QueuedMessage) -> str:
-        """Return "client" or "mta"."""
-        return "client" if message in self.client else "mta"
+    @property
+    def by_name(self) -> tuple[tuple[str, tuple[QueuedMessage, ...]], ...]:
+        """The messages of "mta" and of "client"."""
+        return (("mta", self.mta), ("client", self.client))
 
     @property
     def explanation(self) -> str:

@@ -26,7 +26,8 @@ def test_messages_are_told_apart_by_their_queue() -> None:
     )
     found = read(stand)
     assert [one.id for one in found.mta] == ["AA0001"]
-    assert [found.queue_of(one) for one in found.all] == ["mta", "client", "client"]
+    assert [(name, len(messages)) for name, messages in found.by_name] == [("mta", 1), ("client", 2)]
+    assert found.all == found.mta + found.client
     assert found.mta[0].folder == "/var/spool/mqueue/q1"
 
 

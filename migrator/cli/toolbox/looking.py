@@ -48,10 +48,15 @@ def queue_list(common: Common, *, recipient: str, domain: str) -> int:
         raise UsageError("--recipient and --domain are two questions", advice="give one of them")
     with desk(common) as here:
         found = _read(here)
-        wanted = sorted(queues.chosen(found.all, recipient=recipient, domain=domain), key=_age)
+        rows = [
+            (one, queue)
+            for queue, messages in found.by_name
+            for one in queues.chosen(messages, recipient=recipient, domain=domain)
+        ]
+        rows.sort(key=lambda row: _age(row[0]))
         here.say(
-            "\n".join([*_heading(found), *(_words(one, found) for one in wanted)]),
-            messages=[_as_data(one, found) for one in wanted],
+            "\n".join([*_heading(found), *(_words(one, queue) for one, queue in rows)]),
+            messages=[{"queue": queue, **_as_data(one)} for one, queue in rows],
             **_counts(found),
         )
     return 0
@@ -69,7 +74,7 @@ def queue_show(common: Common, number: str, *, body: bool) -> int:
         whole = message.show(context.reader(host), context.facts(host), number, body=body)
         logged = [f"{line.time} {line.text}" for line in maillog.about(context.reader(host), [number])]
         data = {
-            "message": _as_data(whole.message, None),
+            "message": _as_data(whole.message),
             "files": dict(whole.files),
             "headers": list(whole.headers),
             "log": logged,
@@ -111,17 +116,16 @@ def _counts(found: Queues) -> dict[str, Any]:
     return {"mta": len(found.mta), "client": len(found.client), "explanation": found.explanation}
 
 
-def _words(one: QueuedMessage, found: Queues) -> str:
+def _words(one: QueuedMessage, queue: str) -> str:
     whom = _some([each.address for each in one.recipients])
     kind = "" if one.kind == "queued" else f" {one.kind}"
-    head = f"{one.id} {found.queue_of(one)}{kind} {_since(one.created)} {one.attempts} tries"
+    head = f"{one.id} {queue}{kind} {_since(one.created)} {one.attempts} tries"
     return f"{head} {one.sender or tally.BOUNCES} -> {whom}: {'; '.join(tally.reasons(one))}"
 
 
-def _as_data(one: QueuedMessage, found: Queues | None) -> dict[str, Any]:
+def _as_data(one: QueuedMessage) -> dict[str, Any]:
     return {
         "id": one.id,
-        **({"queue": found.queue_of(one)} if found else {}),
         "kind": one.kind,
         "folder": one.folder,
         "version": one.version,
