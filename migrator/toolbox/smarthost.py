@@ -85,6 +85,8 @@ class Smarthost(Tool):
         """Raise Refused where Sendmail cannot log in: no SASL in it, or no library of a mechanism."""
         if self._login is None:
             return
+        # A change that was planned before an interruption is performed before anything else is asked for.
+        self._logins(context)
         output = context.reader(self.host).inspect(_SASL)
         present = set(output.stdout.split())
         wanted = [_LIBRARIES.get(name, "scram") for name in self._login.mechanisms.split()]
@@ -117,15 +119,11 @@ class Smarthost(Tool):
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield the change of the configuration where it differs, and the test message where one is wanted."""
         sources = read(context, self.host)
-        more = context.reader(self.host).read_files((AUTHINFO,))
-        before = more[AUTHINFO]
-        after = authinfo.with_login(before or "", self._server, self._value) if self._login else before
+        before, after = self._logins(context)
         wanted = {MC: self._edited(sources)}
         if self._secure:
             access = sources.map_path("access", ACCESS)
             wanted[access] = maps.set_entry(sources.text(access), self._tls_key, "ENCR:112")
-        if after != before:
-            self._true_text = (after or "").encode("utf-8", "surrogateescape")
         shown = {AUTHINFO: None if before is None else authinfo.masked(before)}
         sources = Sources({**sources.texts, **shown}, sources.cf)
         if after is not None and after != before:
@@ -156,6 +154,15 @@ class Smarthost(Tool):
     def executor(self, live: Executor) -> Executor:
         """Return the executor that writes the password, which no change holds."""
         return Revealing(live, self._reveal)
+
+    def _logins(self, context: Context) -> tuple[str | None, str | None]:
+        """Return the file of logins as it is and as it shall be, and remember the latter for the executor."""
+        before = context.reader(self.host).read_file(AUTHINFO)
+        if self._login is None:
+            return before, before
+        after = authinfo.with_login(before or "", self._server, self._value)
+        self._true_text = after.encode("utf-8", "surrogateescape")
+        return before, after
 
     @property
     def _tls_key(self) -> str:
@@ -203,7 +210,11 @@ class Smarthost(Tool):
         )
 
     def _reveal(self, edit: FileEdit) -> bytes | None:
-        return self._true_text if edit.path == AUTHINFO else None
+        if edit.path != AUTHINFO:
+            return None
+        if self._true_text is None:
+            raise Refused("the password is not known, so the file of logins is not written", host=self.host)
+        return self._true_text
 
     def _expect_private(self, context: Context) -> None:
         seen = context.reader(self.host).read("stat", "-c", "%a %U:%G %n", AUTHINFO, f"{AUTHINFO}.db")

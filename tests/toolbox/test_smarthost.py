@@ -153,3 +153,19 @@ def test_only_the_file_of_logins_is_revealed(stand: Configured) -> None:
     one.executor(Inner()).execute(Upload("new", edits))
     assert seen[0] == edits[0]
     assert b"s3cret-word" in (seen[1].after or b"")
+
+
+def test_a_change_that_was_planned_before_is_performed_with_the_password(stand: Configured) -> None:
+    (planned,) = stand.look(tool())
+    stand.host.on(r"SASLv2", "SASLv2\nplain\n")
+    later = tool()
+    later.ready(stand.context())
+    later.executor(stand.executor).execute(planned.do)
+    assert "s3cret-word" in stand.text(AUTHINFO)
+
+
+def test_without_the_password_nothing_is_written(stand: Configured) -> None:
+    (planned,) = stand.look(tool())
+    with pytest.raises(Refused, match="password is not known"):
+        tool().executor(stand.executor).execute(planned.do)
+    assert AUTHINFO not in stand.host.files

@@ -171,13 +171,14 @@ def desk(common: Common) -> Iterator[Desk]:
 
 @contextmanager
 def _journal(here: Desk) -> Iterator[Journal]:
-    folder = here.target.plan.state_dir
-    with Lock(folder):
+    folder, migration = here.target.plan.state_dir, here.target.migration
+    with ExitStack() as stack:
+        if migration and migration.exists():
+            stack.enter_context(Lock(migration))  # a run that is under way reads and edits the same files
+        stack.enter_context(Lock(folder))
         journal = Journal(folder, shield=here.shield)
-        try:
-            yield journal
-        finally:
-            journal.close()
+        stack.callback(journal.close)
+        yield journal
 
 
 def _follow(events: Iterator[Event], here: Desk) -> None:

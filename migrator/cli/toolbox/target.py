@@ -26,12 +26,14 @@ class Target:
     """The host of a tool: its name in `plan`, and what a person calls it.
 
     With `--host` both hosts of the plan are this one, and no other is ever contacted. The plan's name is that of
-    the journal's folder, so the tools have a journal of their own for each host.
+    the journal's folder, so the tools have a journal of their own for each host. `migration` is the folder of the
+    migration that the plan is of, None with `--host`.
     """
 
     plan: Plan
     host: HostName
     shown: str
+    migration: Path | None = None
 
     @property
     def address(self) -> str:
@@ -59,8 +61,8 @@ def target(common: Common) -> Target:
         raise UsageError("Which host of the plan?", expected="--on old or --on new", seen=common.on or None)
     host = _NAMES[common.on]
     plan = load(common.plan, state_root=common.state_dir)
-    plan = replace(plan, name=f"toolbox-{plan.name}-{host}")
-    return Target(plan, host, f"the {host} host")
+    own = replace(plan, name=f"toolbox-{plan.name}-{host}")
+    return Target(own, host, f"the {host} host", plan.state_dir)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from migrator.cli.toolbox import target as targets
 from migrator.cli.toolbox.common import Common
 from migrator.errors import UsageError
 from migrator.executor import DryRunExecutor
+from migrator.journal import Lock
 from migrator.plan import Plan
 from tests.cli.conftest import PLAN
 from tests.fakes import FakeExecutor
@@ -115,6 +116,15 @@ def test_a_host_of_a_plan_has_a_journal_of_its_own(terminal: Terminal) -> None:
     assert terminal.type("harden", "recipients", "--plan", str(plan), "--on", "new", "--yes").exit_code == 0
     assert terminal.plans[-1].name == "toolbox-example-mail-new"
     assert terminal.plans[-1].domains == ("example.test",)
+
+
+def test_while_a_migration_runs_its_hosts_are_left_alone(terminal: Terminal) -> None:
+    plan = terminal.folder / "plan.toml"
+    plan.write_text(PLAN)
+    with Lock(terminal.folder / "state" / "example-mail"):
+        result = terminal.type("harden", "recipients", "--plan", str(plan), "--on", "new", "--yes")
+    assert result.exit_code == 4
+    assert "confMAX_RCPTS" not in terminal.stand.text(MC)
 
 
 @pytest.mark.parametrize(
