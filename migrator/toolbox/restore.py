@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from migrator.change import Change, FileEdit, HostName, Upload
 from migrator.errors import Refused, VerifyFailed
+from migrator.executor.base import Executor
 from migrator.hosts import daemon, families
 from migrator.sendmail import aliases
 from migrator.sendmail.cf import parse as parse_cf
@@ -17,6 +18,8 @@ from migrator.toolbox import archive
 from migrator.toolbox.archive import Kept
 from migrator.toolbox.backup import files
 from migrator.toolbox.base import Tool
+from migrator.toolbox.private import has_login, kept_apart
+from migrator.toolbox.secrets import Revealing
 
 _SHOWN = "sendmail.cf made younger than sendmail.mc, maps and aliases rebuilt where their sources are younger"
 
@@ -35,6 +38,7 @@ class Restore(Tool):
         self._path = path
         self._data = data
         self._kept: tuple[Kept, ...] | None = None
+        self._private: dict[str, bytes | None] = {}
 
     def ready(self, context: Context) -> None:
         """Raise Refused where there is no archive, where it is not what its digests say, or holds files of others."""
@@ -72,11 +76,18 @@ class Restore(Tool):
         back = tuple(FileEdit(edit.path, edit.after, edit.before, edit.mode, edit.owner) for edit in edits)
         then, again = self._then(context, edits), self._then(context, back)
         shown = f"{_SHOWN}\n{daemon.RELOAD_SHOWN}"
-        yield Change(
+        change = Change(
             f"put back {len(edits)} files of Sendmail on the {self.host} host",
             Upload(self.host, edits, then, again, shown=shown),
             Upload(self.host, back, again, shown=shown),
         )
+        self._private = {edit.path: edit.after for edit in edits if has_login(edit)}
+        folder = f"{archive.FOLDER}/before-restore-{context.now():%Y%m%dT%H%M%SZ}"
+        yield kept_apart(change, self._private, folder) if self._private else change
+
+    def executor(self, live: Executor) -> Executor:
+        """Return the executor that writes files with logins, which no journal holds."""
+        return Revealing(live, lambda edit: self._private.get(edit.path))
 
     def verify(self, context: Context) -> None:
         """Raise VerifyFailed where a file is not as the archive holds it."""

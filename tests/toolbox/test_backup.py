@@ -168,3 +168,14 @@ def test_a_file_that_is_not_as_it_was_put_back_is_told(host: Host) -> None:
     tool = Restore("new", data=packed({**KEPT, "etc/mail/access": b"given\n"}))
     with pytest.raises(VerifyFailed):
         tool.verify(host.context())
+
+
+def test_a_password_of_a_map_is_in_no_change(host: Host) -> None:
+    login = b'AuthInfo:relay.example "U:me" "P:hush" "M:PLAIN"\n'
+    tool = Restore("new", data=packed({**KEPT, "etc/mail/authinfo": login}))
+    before = dict(host.host.files)
+    (change,) = host.look(tool)
+    assert "hush" not in repr(change)
+    live = tool.executor(host.executor)
+    live.execute(change.do)
+    assert host.host.files == {**before, "/etc/mail/authinfo": login}
