@@ -6,7 +6,6 @@ that leads back to its user bounces (sendmail/recipient.c, "aliasing/forwarding 
 
 from __future__ import annotations
 
-import difflib
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from migrator.sendmail.safety import Facts
 from migrator.steps.base import Context
 from migrator.steps.common import ask
 from migrator.toolbox.base import Tool
+from migrator.toolbox.difference import difference
 from migrator.toolbox.following import follower
 
 NAME = ".forward"
@@ -97,13 +97,13 @@ class Forward(Tool):
             Shell(
                 self.host,
                 f"set -e\n{there}if (\n{self._proof(look)}); then exit 0; fi\n{back}exit 1\n",
-                shown=f"{_difference(look.path, look.content, self._wanted)}\nas the user {self._user}, "
+                shown=f"{difference(look.path, look.content, self._wanted)}\nas the user {self._user}, "
                 f"mode {MODE:04o}; then, and where it fails the file is put back:\nsendmail -bv {self._user}",
             ),
             Shell(
                 self.host,
                 f"set -e\n{back}",
-                shown=f"{_difference(look.path, self._wanted, look.content)}\nas the user {self._user}, "
+                shown=f"{difference(look.path, self._wanted, look.content)}\nas the user {self._user}, "
                 f"mode {mode:04o}",
             ),
         )
@@ -231,12 +231,6 @@ class Forward(Tool):
 def _leads_to(said: str, address: str) -> bool:
     verdict = verification.verdict_on(said, address)
     return verdict is not None and not verdict.error
-
-
-def _difference(path: str, before: str | None, after: str | None) -> str:
-    old, new = ((text or "").splitlines() for text in (before, after))
-    names = ("/dev/null" if before is None else path, "/dev/null" if after is None else path)
-    return "\n".join(difflib.unified_diff(old, new, *names, lineterm=""))
 
 
 def _words(one: verification.Verdict) -> str:

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from migrator.change import Change, FileEdit, Upload
 from migrator.sendmail import authinfo
+from migrator.toolbox.difference import difference
 
 _LOGIN = re.compile(rb"^[ \t]*AuthInfo:", re.IGNORECASE | re.MULTILINE)
 
@@ -38,8 +39,10 @@ def has_login(edit: FileEdit) -> bool:
 def kept_apart(change: Change, paths: Collection[str], folder: str) -> Change:
     """Given a change of files, those of them with logins, and a folder of the host, return the change without secrets.
 
-    What the change writes there is masked, and has to be revealed by the executor; the former files are kept in the
-    folder, from where the undo takes them. Raises TypeError for a change that is no upload with an upload as undo.
+    What the change writes there is masked, as is the difference that a preview shows, and has to be revealed by the
+    executor; the former files are kept in the folder, from where the undo takes them.
+
+    Raises TypeError for a change that is no upload with an upload as undo.
     """
     do, undo = change.do, change.undo
     if not (isinstance(do, Upload) and isinstance(undo, Upload)):
@@ -47,13 +50,18 @@ def kept_apart(change: Change, paths: Collection[str], folder: str) -> Change:
     places = {edit.path: number for number, edit in enumerate(do.files) if edit.path in paths}
     keep = "".join(_filled(_KEEP, folder, path, number) for path, number in places.items())
     forget = "".join(_filled(_FORGET, folder, path, number) for path, number in places.items())
+    masked = {edit.path: _masked(edit) for edit in do.files if edit.path in paths}
+    there = "".join(
+        f"{difference(path, _text(edit.before), _text(edit.after))}\n" for path, edit in masked.items()
+    )
     back = "".join(_filled(_BACK, folder, path, number) for path, number in places.items())
     return replace(
         change,
         do=replace(
             do,
-            files=tuple(_masked(edit) if edit.path in paths else edit for edit in do.files),
+            files=tuple(masked.get(edit.path, edit) for edit in do.files),
             then=keep + do.then,
+            shown=there + do.shown,
             otherwise=forget + (do.then if do.otherwise is None else do.otherwise),
         ),
         undo=replace(
@@ -73,6 +81,10 @@ def _without_passwords(content: bytes | None) -> bytes | None:
     if content is None:
         return None
     return authinfo.masked(content.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+
+
+def _text(content: bytes | None) -> str | None:
+    return None if content is None else content.decode("utf-8", "backslashreplace")
 
 
 def _filled(script: str, folder: str, path: str, number: int) -> str:

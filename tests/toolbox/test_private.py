@@ -52,6 +52,8 @@ def test_the_file_of_before_comes_back_from_the_host_whatever_is_repeated(
     made = kept_apart(change(path, before, AFTER), {str(path)}, str(kept))
     assert "first" not in repr(made)
     assert "second" not in repr(made)
+    assert isinstance(made.do, Upload)
+    assert ("+++ " in made.do.shown) is (before is None)  # masked, both logins look alike
     for _ in range(2):
         done = run(revealed(made.do, AFTER))
         assert (done.returncode, done.stderr) == (0, "")
