@@ -16,6 +16,7 @@ import pytest
 
 from migrator.sendmail import mc
 from tests.lab import set_records
+from tests.lab.driver import succeed
 from tests.lab.lab import PROJECT, Lab
 from tests.lab.relay import NAME, Relay
 from tests.sendmail.test_mc import edit, unedit
@@ -300,3 +301,39 @@ def test_every_real_mc_file_is_edited_and_given_back_byte_for_byte(host: Lab) ->
         assert unedit(edited) == text, path
         optional = mc.ensure_member(mc.ensure_option(text, "confNEW", "1"), "GENERICS_DOMAIN", "a.test")
         assert mc.remove(mc.remove(optional, "define", "confNEW"), "GENERICS_DOMAIN", "a.test") == text, path
+
+
+def test_a_plan_that_asks_for_the_tools_has_them_as_steps_and_a_rollback_undoes_them(
+    host: Lab, relay: Relay
+) -> None:
+    before = host.shell("new", FILES)
+    login(host, relay, relay.password)
+    settings = f"""
+[new.sendmail]
+dh = "ffdhe3072"
+harden = ["greeting", "recipients=100"]
+[new.sendmail.smarthost]
+server = "{NAME}"
+port = {relay.port}
+user = "{relay.user}"
+password_file = "password"
+[new.sendmail.rewrite]
+domains = ["shop.test"]
+"""
+    with host.plan_path.open("a") as plan:
+        plan.write(settings)
+    succeed(host, "run", "--until", "presync", "--yes")
+    assert offered_group(host) == "DH, 3072 bits"
+    assert "8.17" not in dialogue(host)[0]
+    send(host, "user01")
+    eventually(relay.messages, 1)
+    assert "user01@shop.test" in relay.senders[0]
+    assert relay.logins == [(True, relay.user, relay.password)]
+    done = json.loads(succeed(host, "status", "--json"))["steps"]
+    names = [step["name"] for step in done]
+    wanted = ["sendmail-dh", "sendmail-harden", "sendmail-rewrite", "sendmail-smarthost", "presync"]
+    assert names[names.index("sendmail-dh") : names.index("presync") + 1] == wanted
+    (host.folder / "password").unlink()
+    succeed(host, "rollback")
+    assert host.shell("new", FILES) == before
+    assert offered_group(host) == "DH, 1024 bits"

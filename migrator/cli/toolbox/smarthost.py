@@ -9,7 +9,6 @@ import typer
 
 from migrator.cli.toolbox.common import Common, command
 from migrator.cli.toolbox.sendmail import sendmail
-from migrator.errors import UsageError
 from migrator.secret import Secret
 
 
@@ -66,11 +65,8 @@ def smarthost(
 
 def _password(file: Path | None, user: str) -> Secret:
     """Return the password, from a file that nobody else can read or from the terminal. Raises UsageError."""
+    from migrator.toolbox.passwords import password_of
+
     if file is None:
         return Secret(typer.prompt(f"The password of {user}", hide_input=True, err=True))
-    try:
-        if file.stat().st_mode & 0o077:
-            raise UsageError(f"{file} can be read by others", advice=f"chmod 600 {file}")
-        return Secret(file.read_text(encoding="utf-8").rstrip("\r\n"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} cannot be read: {error}") from None
+    return password_of(file)
