@@ -13,13 +13,15 @@ HostName = Literal["old", "new", "operator"]
 class Shell:
     """A POSIX sh script for a host. It must bear repetition, and exit with 0 only where its end was reached.
 
-    `shown` is what a person would type in its place: a rehearsal shows that of a long script.
+    `shown` is what a person would type in its place: a rehearsal shows that of a long script. With `progress`, the
+    lines that it writes are shown as they come, and it ends with the connection.
     """
 
     host: HostName
     script: str
     timeout: float = 900.0  # seconds
     shown: str = ""
+    progress: bool = False
     kind: Literal["shell"] = "shell"
 
 

@@ -23,6 +23,7 @@ from migrator.report.text import clean
 
 if TYPE_CHECKING:
     from migrator.engine.run import Events
+    from migrator.toolbox.planned import Chain
 
 
 class Report(Protocol):
@@ -69,12 +70,12 @@ def run(call: Call, state_root: Path | None, wishes: Wishes) -> int:
     with _driving(call, plan, shield) as (report, journal):
         from migrator.cli.wiring import wired
         from migrator.engine import Engine
-        from migrator.steps import ordered
 
+        chain = _chain(plan, state)
         with wired(plan, wishes.force, _keeper(journal, report)) as tools:
             engine = Engine(
-                ordered(plan.cutover.strategy),
-                tools.live(),
+                chain.steps,
+                chain.armed(tools.live()),
                 journal,
                 tools.context,
                 confirm=_question(call, plan, report, yes=wishes.yes),
@@ -102,12 +103,11 @@ def rollback(call: Call, state_root: Path | None, wishes: Wishes) -> int:
     with _driving(call, plan, shield) as (report, journal):
         from migrator.cli.wiring import wired
         from migrator.engine import Engine
-        from migrator.steps import ordered
         from migrator.steps.homeward import homeward
 
         with wired(plan, wishes.force, _keeper(journal, report)) as tools:
             engine = Engine(
-                ordered(plan.cutover.strategy),
+                _chain(plan, None).steps,
                 tools.live(),
                 journal,
                 tools.context,
@@ -145,24 +145,33 @@ def check(call: Call, state_root: Path | None) -> int:
 def _rehearse(call: Call, plan: Plan, wishes: Wishes, state: State) -> int:
     from migrator.cli.wiring import wired
     from migrator.engine import Rehearsal
-    from migrator.steps import ordered
     from migrator.steps.homeward import homeward
 
     shield = Shield()
+    chain = _chain(plan, None if call.command == "rollback" else state)
     with ExitStack() as stack:
         report = _report(call)
         stack.callback(report.close)
         stack.enter_context(shield.listening())
         tools = stack.enter_context(wired(plan, wishes.force, report.show))
-        rehearsal = Rehearsal(
-            ordered(plan.cutover.strategy), tools.dry(), state, tools.context, homeward=homeward()
-        )
+        rehearsal = Rehearsal(chain.steps, tools.dry(), state, tools.context, homeward=homeward())
         if call.command == "rollback":
             events = rehearsal.rollback()
         else:
             events = rehearsal.run(until=wishes.until, accept_plan_change=wishes.accept_plan_change)
         _follow(events, report, shield, call)
         return rehearsal.exit_code
+
+
+def _chain(plan: Plan, state: State | None) -> Chain:
+    """Return the steps of a plan with the tools that it asks for; without a state, only as far as an undo needs."""
+    from migrator import steps
+    from migrator.toolbox.planned import chained
+
+    def needed(name: str) -> bool:
+        return state is not None and not state.finished(name)
+
+    return chained(steps.ordered(plan.cutover.strategy), plan, needed)
 
 
 @contextmanager

@@ -12,6 +12,8 @@ import typer
 import migrator
 from migrator.cli import options
 from migrator.cli.outcome import Call, outcome, unexpected
+from migrator.cli.toolbox.queue import queue
+from migrator.cli.toolbox.sendmail import sendmail
 from migrator.errors import UsageError
 
 app = typer.Typer(
@@ -25,6 +27,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(sendmail)
+app.add_typer(queue)
 
 
 def main() -> None:

@@ -76,7 +76,7 @@ def reached(old_ssh: str, new_ssh: str) -> Iterator[tuple[SshHost, dict[str, str
         hosts = {name: SshHost(name, plan, "init") for name, plan in plans.items()}
         for host in hosts.values():
             stack.callback(host.close)
-        addresses = {name: _address(host) for name, host in hosts.items()}
+        addresses = {name: address_of(host) for name, host in hosts.items()}
         looks = {
             name: look(
                 host, peer=addresses["new" if name == "old" else "old"], mail_spool=plans[name].mail_spool
@@ -86,7 +86,8 @@ def reached(old_ssh: str, new_ssh: str) -> Iterator[tuple[SshHost, dict[str, str
         yield hosts["old"], addresses, looks["old"].hostname
 
 
-def _address(host: SshHost) -> str:
+def address_of(host: SshHost) -> str:
+    """Return the first address of a host's port 25. Raises HostError for a name without one."""
     name, _, _ = host.endpoint()
     try:
         return str(socket.getaddrinfo(name, 25, type=socket.SOCK_STREAM)[0][4][0])

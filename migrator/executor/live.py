@@ -76,7 +76,11 @@ class LiveExecutor:
         return ""
 
     def _shell(self, command: Shell) -> None:
-        output = self._hosts[command.host].perform(command.script, timeout=command.timeout)
+        def told(line: str) -> None:
+            self.tell(Kind.PROGRESS, command.host, line, {})
+
+        on_line = told if command.progress else None
+        output = self._hosts[command.host].perform(command.script, timeout=command.timeout, on_line=on_line)
         if output.status != 0:
             raise _failed("a change failed", command.host, output)
 

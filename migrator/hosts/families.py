@@ -137,6 +137,11 @@ def rebuild_maps(facts: HostFacts) -> str:
     return f"(\nset +e\ncd /etc/mail || exit 1\n{maps})\n"
 
 
+def loadable() -> str:
+    """Return the sh text that exits with 1 where no daemon could start with the present sendmail.cf."""
+    return f"(\nset +e\n{_LOADABLE})\n"
+
+
 def service(facts: HostFacts, verb: str) -> str:
     """Return the command that gives Sendmail's service a verb (start, stop, restart) by the host's init system."""
     if facts.init == "systemd" and "systemctl" in facts.programs:

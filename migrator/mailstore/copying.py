@@ -43,7 +43,8 @@ class Pass:
     """One pass over one tree of the plan, given its number, what is copied how, and the way to the old host.
 
     `delete` removes from the new host what the old one has not, unless that is more than the share `max_delete` of the
-    tree; `keep_younger` leaves what is younger on the new host. `spool` is the old host's, `trees` how many the plan has.
+    tree; `keep_younger` leaves what is younger on the new host. `spool` is the old host's, `trees` how many
+    the plan has.
     """
 
     name: str

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 from migrator.errors import Fault, PlanError
 from migrator.plan import copying, places, sections, values
 from migrator.plan.lines import Lines
-from migrator.plan.shapes import Plan
+from migrator.plan.sendmail import sendmail
+from migrator.plan.shapes import HostPlan, Plan
 from migrator.plan.tables import Faults, Table
 
 _NONE: tuple[str, ...] = ()
@@ -65,8 +67,10 @@ def _parsed(path: Path, text: str) -> tuple[dict[str, object], Lines]:
 def _plan(root: Table, path: Path, faults: Faults, state_root: Path | None) -> Plan:
     migration = root.table("migration")
     domains = migration.required("domains", _domains, _NONE)
-    old, new = (sections.host(root.table(name), path.parent, faults) for name in ("old", "new"))
+    tables = (root.table("old"), root.table("new"))
+    old, new = (sections.host(table, path.parent, faults) for table in tables)
     sections.check_hosts_differ(old, new, faults)
+    new = _set_up(tables[1], new, path.parent, domains, faults)
     trees, how = copying.copies(root, old, new, faults)
     return Plan(
         path=path,
@@ -83,6 +87,12 @@ def _plan(root: Table, path: Path, faults: Faults, state_root: Path | None) -> P
         webmail=sections.webmail(root.table("webmail"), faults) if root.has("webmail") else None,
         state_root=state_root,
     )
+
+
+def _set_up(table: Table, new: HostPlan, folder: Path, domains: tuple[str, ...], faults: Faults) -> HostPlan:
+    if not table.has("sendmail"):
+        return new
+    return replace(new, sendmail=sendmail(table.table("sendmail"), folder, domains, faults))
 
 
 def _domains(value: object) -> tuple[str, ...]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from migrator.plan.endpoint import Endpoint, parse_endpoint
 from migrator.plan.flat import digest, flatten
+
+if TYPE_CHECKING:
+    from migrator.plan.sendmail import SendmailPlan
 
 Strategy = Literal["hold", "firewall"]
 Update = Literal["manual", "rfc2136", "lexicon", "command"]
@@ -21,7 +24,8 @@ class HostPlan:
     """One mail host: how ssh reaches it, and at which addresses its port 25 answers.
 
     `addresses` holds at most one IPv4 and one IPv6 address, in the order of the plan. `host_key` ("SHA256:…")
-    pins the key instead of `known_hosts`; `identity_file` None leaves the choice to agent and ssh_config.
+    pins the key instead of `known_hosts`; `identity_file` None leaves the choice to agent and ssh_config. `sendmail` is
+    how the new host's Sendmail is set up.
     """
 
     ssh: str
@@ -31,6 +35,7 @@ class HostPlan:
     host_key: str = ""
     sudo: bool = False
     mail_spool: str = "/var/spool/mail"
+    sendmail: SendmailPlan | None = None
 
     @property
     def address(self) -> str:

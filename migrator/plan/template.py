@@ -37,6 +37,22 @@ address = ""                          # where its port 25 answers; both: ["198.5
 ssh = ""
 address = ""
 {_HOST_KEYS}
+# What `migrate sendmail` does to the new host, before mail is copied to it.
+#[new.sendmail]
+#dh = "ffdhe3072"                     # a group of RFC 7919 for STARTTLS
+#harden = ["helo", "recipients=100"]  # items of `migrate sendmail harden`; ["all"]: every one
+#blocklists = []                      # default: a short well-known list
+#[new.sendmail.smarthost]
+#server = "smtp.example.net"
+#port = 587
+#user = "shop"                        # with password_file: the login there
+#password_file = "shop.password"      # one line, mode 0600
+#mechanisms = ["PLAIN"]
+#plaintext = false                    # true: without TLS too
+#[new.sendmail.rewrite]
+#domains = []                         # whose senders are looked up; default: all of the migration
+#table = "users.csv"                  # login, address; default: every account
+
 [dns]
 #ttl = "15m"                          # the lowered TTL of the mail host's address records
 #lead = "48h"                         # how long before the cutover it must be low

@@ -8,12 +8,14 @@ FEATURE.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from migrator.sendmail.m4 import Call, Scan, opens_section, scan
 from migrator.sendmail.text_error import TextError
 
 _REPEATABLE = frozenset({"dnsbl", "enhdnsbl", "rhsbl", "dnsblaccess"})
 _FOUNDATION = frozenset({"VERSIONID", "OSTYPE", "DOMAIN", "include", "sinclude", "define", "undefine"})
+_INCLUDES = frozenset({"include", "sinclude"})
 _FEATURES = frozenset({"FEATURE", "HACK"})
 _MAILER_FLAGS = frozenset({"MODIFY_MAILER_FLAGS"})
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -90,6 +92,42 @@ def ensure_define(text: str, name: str, value: str) -> str:
         return _insert(text, scanned, wanted, after=[last], limit=len(text))
     limit = min([limit, *(call.start for call in _before(scanned, _FEATURES, limit))])
     return _insert(text, scanned, wanted, after=_before(scanned, _FOUNDATION, limit)[-1:], limit=limit)
+
+
+def ensure_option(text: str, name: str, value: str, *, behind: Sequence[str] = ()) -> str:
+    """Given an .mc file, return it with define(name, value) in force, for a definition that no FEATURE looks at.
+
+    A live definition is changed where it stands. A new one comes beside a line that has it behind `dnl`, else
+    behind the FEATUREs, where cf/README puts local definitions, and before the first MAILER. `behind` names included
+    files that define it too: then only a definition behind them counts.
+    """
+    scanned = scan(text)
+    limit = _limit(text, scanned)
+    wanted = _write("define", _checked_name(name), value)
+    includes = [call for call in _before(scanned, _INCLUDES, limit) if call.arguments[0] in behind]
+    last = _last_definition(scanned, name)
+    if last and all(call.start < last.start for call in includes):
+        return ensure_define(text, name, value)
+    off = [call for call in scanned.calls if not call.live and _matches(call, "define", (name,))]
+    off = [call for call in off if call.start < limit]
+    after = includes or off or _before(scanned, _FEATURES | _FOUNDATION, limit)
+    return _insert(text, scanned, wanted, after=after[-1:], limit=limit)
+
+
+def ensure_member(text: str, name: str, member: str) -> str:
+    """Given an .mc file, return it with name(member), for a macro that adds to a class (GENERICS_DOMAIN and its like).
+
+    A live call that names it among others will do. A new one stands behind the last of its kind, else behind the
+    FEATUREs, and before the first MAILER.
+    """
+    scanned = scan(text)
+    limit = _limit(text, scanned)
+    wanted = _write(_checked_name(name), member)
+    live = [call for call in scanned.calls if call.live and call.name == name and call.start < limit]
+    if any(member in call.arguments[0].split() for call in live):
+        return text
+    after = (live or _before(scanned, _FEATURES | _FOUNDATION, limit))[-1:]
+    return _insert(text, scanned, wanted, after=after, limit=limit)
 
 
 def ensure_mailer_flags(text: str, mailer: str, flags: str) -> str:

@@ -22,7 +22,7 @@ read_queue() {
   for folder in "$1/" "$1/qf/"; do
     [ -d "$folder" ] || continue
     find "$folder" -maxdepth 1 -type f -name '[qhQ]f?*' -exec grep -lZsiaE -e "$wanted" {} + |
-    xargs -0 -r grep -aHZs -e '^[VTKNMSR.]'
+    xargs -0 -r grep -aHZs -e '^[VTKNMSRq.]'
   done
 }
 for directory in "$@"; do
@@ -68,7 +68,7 @@ class QueuedMessage:
     """One control file. Times are aware, `last_attempt` None before the first; "" is the sender of a bounce.
 
     `kind` is "queued", "quarantined" or "lost"; `complete` says that the file ended as one of version 3 or
-    later must.
+    later must; `folder` is where the file stands, "" where that was not told.
     """
 
     id: str
@@ -81,6 +81,7 @@ class QueuedMessage:
     attempts: int
     reason: str
     complete: bool
+    folder: str = ""
 
     def recipients_in(self, domains: Collection[str]) -> tuple[Recipient, ...]:
         """Given domains in any case, return the recipients that are in one of them."""
@@ -128,14 +129,20 @@ def parse_dump(output: str) -> tuple[QueuedMessage, ...]:
         position = found.end()
     if output[position:] != "\0":
         raise TextError("the list of the queue is not whole")
-    return tuple(parse(name.rpartition("/")[2], "\n".join(lines) + "\n") for name, lines in contents.items())
+    return tuple(_parse(path, "\n".join(lines) + "\n") for path, lines in contents.items())
 
 
 def parse(name: str, content: str) -> QueuedMessage:
     """Given a control file's name without folders and what it holds, return the message.
 
-    Lines of other versions are passed over. Raise TextError where the name is none of a control file.
+    Lines of other versions are passed over. A quarantined message's reason is that of its quarantine (`q`, since
+    version 8). Raise TextError where the name is none of a control file.
     """
+    return _parse(name, content)
+
+
+def _parse(path: str, content: str) -> QueuedMessage:
+    folder, _, name = path.rpartition("/")
     kind = _KINDS.get(name[:1])
     if kind is None or name[1:2] != "f" or len(name) < 3:
         raise TextError(f"{name!r} is no control file of a queue")
@@ -150,8 +157,9 @@ def parse(name: str, content: str) -> QueuedMessage:
         created=_time(last.get("T", "")),
         last_attempt=_time(last.get("K", "")),
         attempts=_number(last.get("N", "")),
-        reason=next((line[1:] for line in _before_recipients(lines) if line[0] == "M"), ""),
+        reason=last.get("q") or next((line[1:] for line in _before_recipients(lines) if line[0] == "M"), ""),
         complete=bool(lines) and lines[-1] == ".",
+        folder=folder.rstrip("/"),
     )
 
 

@@ -18,7 +18,7 @@ _SHOW_MARK = "${migrateMark}"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _PROMPT = re.compile(r"(> )*")
 _VERSION = re.compile(r"^Version (\S+)$", re.MULTILINE)
-_COMPILED = re.compile(r"^ Compiled with:((?: [^\n]*\n|\s+[A-Z][^\n]*\n)*)", re.MULTILINE)
+_COMPILED = re.compile(r"^ Compiled with:([^\n]*\n(?:[ \t]+[A-Z][^\n:]*\n)*)", re.MULTILINE)
 _IDENTITY = re.compile(r"^ +\([a-z ]+\) \$([wjmk]) = (.*)$", re.MULTILINE)
 
 

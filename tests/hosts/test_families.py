@@ -2,10 +2,12 @@
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from migrator.hosts import families
 from migrator.hosts.families import WAYS, rebuild, service
 from tests.fakes import make_facts
 from tests.hosts.shell import SHELLS, run
@@ -158,3 +160,18 @@ def test_families_know_their_packages() -> None:
     assert service(make_facts(init="other", programs=frozenset()), "stop").startswith(
         "timeout 200 /etc/init.d/sendmail"
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "good"), [(0, True), (67, True), (75, True), (70, False), (71, False), (78, False)]
+)
+def test_a_configuration_counts_as_loadable_unless_a_daemon_would_end_with_it(
+    tmp_path: Path, status: int, good: bool
+) -> None:
+    (tmp_path / "sendmail").write_text(f"#!/bin/sh\necho what is wrong\nexit {status}\n")
+    (tmp_path / "sendmail").chmod(0o755)
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"PATH={tmp_path}:$PATH\n{families.loadable()}"], capture_output=True, text=True
+    )
+    assert (done.returncode == 0) is good
+    assert ("what is wrong" in done.stderr) is not good

@@ -18,6 +18,8 @@ CONTRACT = frozenset(
         "migration": "name domains mail_host",
         "old": "ssh address identity_file known_hosts host_key sudo mail_spool",
         "new": "ssh address",
+        "new.sendmail": "dh harden blocklists",
+        "new.sendmail.rewrite": "domains table",
         "sync[0]": "from to exclude",
         "dns": "ttl lead nameservers resolvers update restore_ttl command",
         "dns.rfc2136": "server port key_name key_algorithm key_file key_env",

@@ -146,14 +146,54 @@ def test_what_is_no_change_of_flags_is_refused(mailer: str, flags: str) -> None:
         mc.ensure_mailer_flags(DEBIAN, mailer, flags)
 
 
+def test_an_option_stands_behind_the_features_and_before_the_first_mailer() -> None:
+    edited = mc.ensure_option(DEBIAN, "SMART_HOST", "[relay.test]")
+    assert added(DEBIAN, edited) == ["define(`SMART_HOST', `[relay.test]')dnl"]
+    assert edited.index("/etc/mail/m4/dialup.m4") < edited.index("SMART_HOST") < edited.index("MAILER_DEF")
+
+
+def test_an_option_that_is_switched_off_is_added_beside_its_line() -> None:
+    edited = mc.ensure_option(RED_HAT, "SMART_HOST", "[relay.test]")
+    assert "smtp.your.provider')dnl\ndefine(`SMART_HOST', `[relay.test]')dnl\n" in edited
+
+
+def test_an_option_is_changed_where_it_stands_over_several_lines() -> None:
+    edited = mc.ensure_option(DEBIAN, "confPRIVACY_FLAGS", "goaway")
+    assert edited == DEBIAN.replace("dnl\n`needmailhelo,needexpnhelo,authwarnings'", " `goaway'")
+
+
+def test_an_option_that_an_included_file_has_too_stands_behind_it() -> None:
+    text = "define(`confX', `1')dnl\ninclude(`a.m4')dnl\ninclude(`b.m4')dnl\nMAILER(smtp)\n"
+    edited = mc.ensure_option(text, "confX", "2", behind=["a.m4"])
+    assert "include(`a.m4')dnl\ndefine(`confX', `2')dnl\ninclude(`b.m4')" in edited
+    assert mc.ensure_option(edited, "confX", "2", behind=["a.m4"]) == edited
+    assert mc.ensure_option(edited, "confX", "3", behind=["a.m4"]) == edited.replace("`2'", "`3'")
+
+
+def test_a_member_of_a_class_is_added_once_beside_its_like() -> None:
+    once = mc.ensure_member(RED_HAT, "LOCAL_DOMAIN", "shop.test")
+    assert "LOCAL_DOMAIN(`localhost.localdomain')dnl\nLOCAL_DOMAIN(`shop.test')dnl\n" in once
+    assert mc.ensure_member(once, "LOCAL_DOMAIN", "shop.test") == once
+    listed = "GENERICS_DOMAIN(`a.test b.test')dnl\nMAILER(smtp)\n"
+    assert mc.ensure_member(listed, "GENERICS_DOMAIN", "b.test") == listed
+
+
 def edit(text: str, value: str) -> str:
     text = mc.ensure_define(text, "confNEW", value)
     text = mc.ensure_feature(text, "nonesuch", value, "x")
+    text = mc.ensure_option(text, "confLATE", value)
+    text = mc.ensure_member(text, "GENERICS_DOMAIN", "a.test")
     return mc.ensure_mailer_flags(text, "ESMTP", "+k")
 
 
 def unedit(text: str) -> str:
-    for name, argument in (("define", "confNEW"), ("FEATURE", "nonesuch"), ("MODIFY_MAILER_FLAGS", "ESMTP")):
+    members = (("define", "confLATE"), ("GENERICS_DOMAIN", "a.test"))
+    for name, argument in (
+        *members,
+        ("define", "confNEW"),
+        ("FEATURE", "nonesuch"),
+        ("MODIFY_MAILER_FLAGS", "ESMTP"),
+    ):
         text = mc.remove(text, name, argument)
     return text
 

@@ -97,6 +97,16 @@ def test_the_build_has_version_options_and_names() -> None:
     assert build.macros == {"w": "old", "j": "old.example.test", "m": "example.test", "k": "old.example.test"}
 
 
+def test_what_the_system_was_defined_with_is_no_option_of_the_build() -> None:
+    more = BUILD.replace(
+        "\n\n====",
+        "\n    OS Defines: HASFLOCK HASGETDTABLESIZE\n\t\tUSESETEUID\nKernel symbols:\t/x\n\n====",
+        1,
+    )
+    assert more != BUILD
+    assert testmode.parse_build(more).options == testmode.parse_build(BUILD).options
+
+
 def test_no_version_is_an_error() -> None:
     with pytest.raises(TextError):
         testmode.parse_build("sendmail: command not found\n")

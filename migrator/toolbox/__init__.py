@@ -1,0 +1,1 @@
+"""The administrator's tools for one Sendmail host, one file each; a tool is no part of a migration's chain of steps."""

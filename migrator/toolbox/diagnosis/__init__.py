@@ -1,0 +1,1 @@
+"""One look at a Sendmail host: what is wrong first, then what it is."""
