@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migrator.change import Change, HostName, Undo
+from migrator.change import Change, HostName, Shell, Undo
 from migrator.errors import VerifyFailed
 from migrator.steps.base import Context, Phase, Step
 from migrator.steps.common.at_once import at_once
 from migrator.steps.common.passes import forget
 from migrator.steps.common.port import state_folder
 from migrator.steps.install_key import installed, removal
+
+_HOSTS: tuple[HostName, ...] = ("old", "new")
 
 
 class RemoveKey(Step):
@@ -21,12 +23,19 @@ class RemoveKey(Step):
     after = "restore-ttl"
 
     def changes(self, context: Context) -> Iterator[Change]:
-        """Yield the removal on each host that still has a part of the key, then of the folder of the run's state."""
-        yield from removals(context)
-        for host in _kept(context):
-            yield Change(
-                f"remove {state_folder(context)} from the {host} host", forget(context, host), Undo.NOT_NEEDED
-            )
+        """Yield for each host the removal of its part of the key, and of the folder of the run's state."""
+        keyed, kept = at_once(lambda: installed(context), lambda: _kept(context))
+        for host in _HOSTS:
+            parts, scripts = [], []
+            if host in keyed:
+                parts.append("the run's key")
+                scripts.append(removal(context, host).script)
+            if host in kept:
+                parts.append(state_folder(context))
+                scripts.append(forget(context, host).script)
+            if parts:
+                summary = f"remove {' and '.join(parts)} from the {host} host"
+                yield Change(summary, Shell(host, "".join(scripts)), Undo.NOT_NEEDED)
 
     def verify(self, context: Context) -> None:
         """Look at both hosts anew. Raises VerifyFailed where a part is left."""
@@ -47,7 +56,6 @@ def removals(context: Context) -> Iterator[Change]:
 
 
 def _kept(context: Context) -> tuple[HostName, ...]:
-    hosts: tuple[HostName, ...] = ("old", "new")
     look = f"[ ! -e {state_folder(context)} ] || echo kept\n"
     seen = at_once(lambda: context.old.inspect(look), lambda: context.new.inspect(look))
-    return tuple(host for host, kept in zip(hosts, seen, strict=True) if kept.stdout)
+    return tuple(host for host, kept in zip(_HOSTS, seen, strict=True) if kept.stdout)

@@ -112,8 +112,8 @@ class Server:
         }
         process = subprocess.Popen(["sh", "-c", command], stdin=-1, stdout=-1, stderr=-1, env=environment)
         thread = threading.Thread(target=_serve_process, args=(channel, process), daemon=True)
+        thread.start()  # before it is known to `close`, which joins it
         self._runs.append((thread, process))
-        thread.start()
 
     def _serve(self) -> None:
         while True:
