@@ -48,17 +48,20 @@ def main() -> int:
         say("there is not enough room on the disk: see SCALE in the Makefile")
         return 1
     figures = Figures(say=say)
+    programs = versions()
     began = time.monotonic()
-    if arguments.only in (None, "start-up"):
-        start_up(figures)
-    if arguments.only != "start-up":
-        stores(figures, files, [arguments.only] if arguments.only else list(STORES))
-    text = page(figures, files=files, users=max(20, USERS * files // FILES), **versions())
-    say(f"measured in {time.monotonic() - began:.0f} s")
-    if arguments.only:
-        sys.stdout.write(text)
-    else:
-        arguments.output.write_text(text)
+    try:
+        if arguments.only in (None, "start-up"):
+            start_up(figures)
+        if arguments.only != "start-up":
+            stores(figures, files, [arguments.only] if arguments.only else list(STORES))
+    finally:  # what was measured stays, whatever ended it
+        text = page(figures, files=files, users=max(20, USERS * files // FILES), **programs)
+        say(f"measured in {time.monotonic() - began:.0f} s")
+        if arguments.only:
+            sys.stdout.write(text)
+        else:
+            arguments.output.write_text(text)
     return 0
 
 
