@@ -22,8 +22,8 @@ Written by `make bench`; one run, {date}, on {cores} cores, {memory:.0f} GB, Lin
 Two containers on that machine, the stores on its file system and in its page cache, which a first copy finds empty.
 {files} messages in Maildirs of {users} users and an mbox for each of them; sizes are log-normal (sigma {sigma}) with a
 median of {median} kB, divided by {shrink}. "Changes" are new messages, messages read (`new/` to `cur/`), flagged and
-deleted ones, and mboxes that grew, in the shares 40, 15, 15, 15, 15. The recipe is `rsync -a` for each tree; both copy in
-turns after the same changes.
+deleted ones, and mboxes that grew, in the shares 40, 15, 15, 15, 15. The recipe is `rsync -a` for each tree; both
+copy in turns after the same changes.
 {line}
 
 Medians in seconds where nothing else is said, with the number of turns; the ratio is ours to the recipe's.
