@@ -36,7 +36,7 @@ def versions() -> dict[str, str]:
 
 
 def main() -> int:
-    """Measure and write the page, or, for a part, show it. Return the exit code."""
+    """Measure and write the page; a part is only told on the terminal. Return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0, help=f"share of {FILES} messages (default: 1)")
     parser.add_argument("--only", choices=("start-up", *STORES), help="measure one part, and write no page")
@@ -53,10 +53,7 @@ def main() -> int:
         text = page(figures, files=files, users=max(20, USERS * files // FILES), **programs)
         arguments.output.write_text(text)
 
-    if arguments.only:
-        figures = Figures(say=say)
-    else:
-        figures = Figures(say=say, keep=written)
+    figures = Figures(say=say) if arguments.only else Figures(say=say, keep=written)
     began = time.monotonic()
     if arguments.only in (None, "start-up"):
         start_up(figures)
