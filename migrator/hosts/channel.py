@@ -30,6 +30,18 @@ BEAT = 10.0
 _TICK = 0.5
 
 
+@contextlib.contextmanager
+def unless_gone() -> Iterator[None]:
+    """Pass over what paramiko raises where a channel's connection is gone: there is nobody left to tell.
+
+    Reading and closing meet it too, for both send a message: a window that opens (RFC 4254, 5.2), an end (5.3).
+    """
+    import paramiko
+
+    with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+        yield
+
+
 class LostError(HostError):
     """The connection ended before the command did."""
 
@@ -80,7 +92,8 @@ class Running:
             self._reader.join(max(_TICK, deadline - time.monotonic()))
         finally:
             self._over.set()
-            self.channel.close()
+            with unless_gone():
+                self.channel.close()
         if len(self._stderr) > LONGEST_OUTPUT:
             raise _too_much(host)
         return Output(status, _text(stdout), _text(self._stderr))
@@ -101,10 +114,10 @@ class Running:
                 )
             if len(self._stderr) > LONGEST_OUTPUT:
                 raise _too_much(host)
-            with contextlib.suppress(TimeoutError):
-                piece = self.channel.recv(65536)
-                if not piece:
-                    return
+            piece = self._read(self.channel.recv)
+            if piece == b"":
+                return
+            if piece:
                 yield piece
 
     def _status(self, deadline: float, host: str) -> int:
@@ -127,15 +140,23 @@ class Running:
 
     def _read_errors(self) -> None:
         while not self._over.is_set():
-            with contextlib.suppress(TimeoutError):
-                piece = self.channel.recv_stderr(65536)
-                if not piece:
-                    return
-                if len(self._stderr) <= LONGEST_OUTPUT:
-                    self._stderr += piece
+            piece = self._read(self.channel.recv_stderr)
+            if piece == b"":
+                return
+            if piece and len(self._stderr) <= LONGEST_OUTPUT:
+                self._stderr += piece
+
+    def _read(self, receive: Callable[[int], bytes]) -> bytes | None:
+        """Return what came: nothing more (b"") at the end, also that of the connection; None where nothing did yet."""
+        with unless_gone():
+            try:
+                return receive(65536)
+            except TimeoutError:
+                return None
+        return b""
 
     def _write(self, stdin: bytes, beat: bool) -> None:
-        with contextlib.suppress(OSError):  # a command that ended early takes no more input
+        with unless_gone():  # a command that ended early takes no more input
             self._send(stdin)
             while beat and not self._over.wait(BEAT):
                 self._send(HEARTBEAT)

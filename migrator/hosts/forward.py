@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from migrator.errors import HostError
 from migrator.hosts.base import Reader
+from migrator.hosts.channel import unless_gone
 from migrator.hosts.sshd import CONNECTION_SCRIPT, Ends, parse_connection
 
 if TYPE_CHECKING:
@@ -45,8 +46,6 @@ def forward(new: Connected, old: Connected) -> Iterator[int]:
     Raises HostError where a host cannot be reached, or forbids forwarding. A connection of the operator that breaks
     ends what goes through it; the next forward has another port.
     """
-    import paramiko
-
     ends = parse_connection(old.inspect(CONNECTION_SCRIPT).stdout)
     inward = new.transport()
     pumps = _Pumps(old, ends)
@@ -56,7 +55,7 @@ def forward(new: Connected, old: Connected) -> Iterator[int]:
     try:
         yield port
     finally:
-        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+        with unless_gone():
             inward.global_request("cancel-tcpip-forward", (LOOPBACK, port), wait=False)
         getattr(inward, _HANDLERS).pop(port, None)
         pumps.close()
@@ -148,7 +147,8 @@ class _Pumps:
         try:
             beyond = self.connect()
         except (HostError, OSError):
-            channel.close()
+            with unless_gone():
+                channel.close()
             return
         ends = (channel, beyond)
         with self._lock:
@@ -161,7 +161,9 @@ class _Pumps:
         _pump(channel, beyond)
         back.join()
         for end in ends:
-            end.close()
+            # It tells the other side, and that may be gone with the connection.
+            with unless_gone():
+                end.close()
         with self._lock:
             self._open.difference_update(ends)
 
@@ -169,7 +171,7 @@ class _Pumps:
 def _pump(source: Channel | socket.socket, sink: Channel | socket.socket) -> None:
     """Carry what comes until it ends; no more than a piece is kept, for `sendall` waits for room."""
     source.settimeout(None)
-    with contextlib.suppress(OSError, EOFError):
+    with unless_gone():
         while piece := source.recv(_PIECE):
             sink.sendall(piece)
     # ssh ends both directions together, so one that ended leaves nothing to wait for on the other.
@@ -178,5 +180,5 @@ def _pump(source: Channel | socket.socket, sink: Channel | socket.socket) -> Non
 
 
 def _shut(end: Channel | socket.socket) -> None:
-    with contextlib.suppress(OSError, EOFError):
+    with unless_gone():
         end.shutdown(socket.SHUT_RDWR)

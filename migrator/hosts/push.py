@@ -12,7 +12,7 @@ from typing import Protocol
 
 from migrator.errors import HostError
 from migrator.hosts.base import Output
-from migrator.hosts.channel import Running
+from migrator.hosts.channel import Running, unless_gone
 from migrator.hosts.script import SILENCE
 
 LISTEN = "127.0.0.1"
@@ -153,7 +153,8 @@ class _Holder:
         """End it, and wait a little until it has ended: the port can then be opened again."""
         self._running.end()
         self._thread.join(_ENDING)
-        self._running.channel.close()
+        with unless_gone():
+            self._running.channel.close()
 
     def _watch(self) -> None:
         try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from migrator.hosts.channel import unless_gone
+
 if TYPE_CHECKING:
     from paramiko import Channel, Transport
 
@@ -52,7 +54,8 @@ class Shells:
         except (OSError, EOFError, paramiko.SSHException):
             # A host may serve fewer at a time; whether the connection is lost, the next look tells.
             if channel is not None:
-                channel.close()
+                with unless_gone():
+                    channel.close()
             channel = None
         with self._changing:
             self._coming -= 1

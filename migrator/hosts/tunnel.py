@@ -7,7 +7,6 @@ The sender only ever reads; a rehearsal writes nothing on the receiver either.
 
 from __future__ import annotations
 
-import contextlib
 import re
 import shlex
 import threading
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from migrator.errors import HostError
 from migrator.hosts.base import Output
-from migrator.hosts.channel import LONGEST_OUTPUT
+from migrator.hosts.channel import LONGEST_OUTPUT, unless_gone
 
 if TYPE_CHECKING:
     from paramiko import Channel
@@ -109,9 +108,9 @@ def _relayed(
         try:
             return _connected(sending, receiving, told, sender.name, receiver.name, timeout)
         finally:
-            sending.close()
+            _close(sending)
     finally:
-        receiving.close()
+        _close(receiving)
 
 
 def _connected(
@@ -160,7 +159,7 @@ class _Collector:
         self._thread.start()
 
     def _read(self) -> None:
-        with contextlib.suppress(OSError):
+        with unless_gone():
             while piece := self._channel.recv_stderr(65536):
                 if len(self._content) <= LONGEST_OUTPUT:
                     self._content += piece
@@ -177,17 +176,23 @@ class _Collector:
 
 def _first_line(channel: Channel) -> str | None:
     line = bytearray()
-    while not line.endswith(b"\n"):
-        piece = channel.recv(1)  # not more: what follows belongs to the other host
-        if not piece or len(line) > 4096:
-            return None
-        line += piece
-    return line.decode("utf-8", "replace").rstrip("\n")
+    with unless_gone():
+        # Not more than a byte: what follows the line belongs to the other host.
+        while len(line) <= 4096 and (piece := channel.recv(1)):
+            if piece == b"\n":
+                return line.decode("utf-8", "replace")
+            line += piece
+    return None
+
+
+def _close(channel: Channel) -> None:
+    with unless_gone():
+        channel.close()
 
 
 def _pump(source: Channel, sink: Channel) -> None:
-    with contextlib.suppress(OSError):
+    with unless_gone():
         while piece := source.recv(65536):
             sink.sendall(piece)
-    with contextlib.suppress(OSError, EOFError):
+    with unless_gone():
         sink.shutdown_write()

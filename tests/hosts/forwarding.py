@@ -66,4 +66,5 @@ def carry(source: paramiko.Channel | socket.socket, sink: paramiko.Channel | soc
     for end in (source, sink):
         with contextlib.suppress(OSError, EOFError):
             end.shutdown(socket.SHUT_RDWR)
-        end.close()
+        with contextlib.suppress(OSError, EOFError):
+            end.close()

@@ -155,7 +155,7 @@ def _feed(channel: paramiko.Channel, process: subprocess.Popen[bytes]) -> None:
             process.stdin.write(piece)
             process.stdin.flush()
         process.stdin.close()
-    except (OSError, ValueError):
+    except (OSError, EOFError, ValueError):
         return
 
 
