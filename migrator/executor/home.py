@@ -138,7 +138,7 @@ class Homecoming:
 
     def _marks(self, host: RelayedHost, paths: Sequence[str]) -> list[messages.Marks]:
         folder = self._there if host is self._new else self._here
-        output = host.inspect(messages.marks_script(folder, paths))
+        output = host.inspect(messages.marks_script(folder, paths, growing=host is self._old))
         try:
             found = messages.parse_marks(output.stdout)
             return [found[number] for number in range(len(paths))]

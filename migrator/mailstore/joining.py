@@ -14,8 +14,10 @@ PATIENCE = 60
 STALE = 17
 """The age in minutes at which a dot lock is nobody's: procmail's LOCKTIMEOUT is 1024 s (procmailrc(5))."""
 
-# The mailbox is only ever appended to, so what others write into it stays, and what is lacking may be found before
-# it is locked. What is about to be appended is kept first, with the mailbox's size: after a crash it is completed.
+# The mailbox is only ever appended to, so what others write into it stays. What is lacking is found before it is
+# locked, as that may take its time, and again under the lock where the mailbox is not as it was: another program may
+# have been in the middle of a message. What is about to be appended is kept first, with the mailbox's size: after a
+# crash it is completed.
 # A folder is entered link by link and a mailbox opened without following one: users own both, and root writes.
 _FUNCTIONS = r"""
 newline='
@@ -102,11 +104,11 @@ glued() { # whether mail of others stands behind whole messages of ours, or behi
     if [ "$ours" -le 0 ]; then [ "$ours" -eq 0 ]; return; fi
     [ "$(head -c "$ours" "$home/behind" | tail -c 2 | od -An -c | tr -d ' ')" = '\n\n' ]
 }
-prepare() { # number, mailbox, copy: writes what is to be added, and how many messages it has
-    if [ -e "$home/$1.add" ]; then return 0; fi
-    if [ -s "$2" ] && [ "$(head -c 5 -- "$2" | tr '\000' '\003')" != 'From ' ] && grep -q . "$2"; then
-        refuse "is no mailbox on the old host, but one on the new: move it aside there, and run this again"
-    fi
+state() { stat -c '%i %s %y %z' -- "$1" 2>/dev/null || echo none; }
+prepare() { # number, mailbox, copy: writes what is to be added, how many messages it has, and of which state it is
+    if [ -e "$home/$1.add" ] && [ "$(state "$2")" = "$(cat "$home/$1.state")" ]; then return 0; fi
+    rm -f "$home/$1.add"
+    state "$2" >"$home/$1.state"
     lacking "$2" "$3" "$home" 2>"$home/error" || return 1
     awk "$ranges" "$home/parts" | while read -r place length; do
         tail -c +$((place + 1)) -- "$3" | head -c "$length"
@@ -125,12 +127,19 @@ join() { # number; 2 where the mailbox is locked
         refuse "is no regular file on the old host: move it aside there, and run this again"
     fi
     if [ ! -f "$copy" ]; then refuse "did not arrive from the new host: run this again"; fi
+    if [ -s "./$name" ] && [ "$(head -c 5 -- "./$name" | tr '\000' '\003')" != 'From ' ] && grep -q . "./$name"; then
+        refuse "is no mailbox on the old host, but one on the new: move it aside there, and run this again"
+    fi
     : >"$home/error"
-    prepare "$1" "./$name" "$copy" || refuse "cannot be compared: $(cat "$home/error")"
-    if [ -s "$home/$1.add" ]; then
+    if [ ! -e "$home/$1.state" ]; then prepare "$1" "./$name" "$copy"; fi
+    if [ ! -e "$home/$1.add" ] || [ -s "$home/$1.add" ]; then
         take "$name" || return 2
-        { [ -e "./$name" ] || create "$name" "$copy"; } && append "$name" "$folder" "$home/$1.add" ||
-            { release "$name"; refuse "cannot be written: $(tr '\n' ' ' <"$home/error")"; }
+        prepare "$1" "./$name" "$copy" ||
+            { release "$name"; refuse "cannot be compared: $(tr '\n' ' ' <"$home/error")"; }
+        if [ -s "$home/$1.add" ]; then
+            { [ -e "./$name" ] || create "$name" "$copy"; } && append "$name" "$folder" "$home/$1.add" ||
+                { release "$name"; refuse "cannot be written: $(tr '\n' ' ' <"$home/error")"; }
+        fi
         release "$name"
     fi
     echo "joined $1 $(cat "$home/$1.count")"
@@ -140,7 +149,7 @@ join() { # number; 2 where the mailbox is locked
 _LOOP = r"""
 number=-
 (settle) || exit 0
-rm -f "$home"/*.add
+rm -f "$home"/*.add "$home"/*.state
 waited=0
 while :; do
     locked=

@@ -19,7 +19,8 @@ CHANGING = "status|x-status|x-keywords|x-uid|x-imap|x-imapbase|content-length|li
 
 # Given a stream with its NULs as \003: `base` is the place of its first byte in the file, `end` the file's size.
 # Stage "text" prints each message as one line: its text, \002, `tag`, place and length in bytes. Stage "mark" prints
-# a short mark of the same text, which equal texts share. UW IMAP's pseudo message at the beginning of a file has the
+# a short mark of the same text, which equal texts share; with `growing` also that of the last message without a line
+# at its end that is the beginning of `From ` and no more. UW IMAP's pseudo message at the beginning of a file has the
 # tag P: it is about the file that it stands in. Only `length` is used on long lines, for mawk has limits elsewhere.
 TELL = r"""
 function over(    mine) {
@@ -28,8 +29,9 @@ function over(    mine) {
     mine = (start == 0 && pseudo && based) ? "P" : tag
     if (at > end) at = end # the last line has no newline
     if (stage == "text") printf "\002%s %.0f %.0f\n", mine, start, at - start
-    else if (mine != "P") printf "%.0f %.0f %.0f %s %s\n", bytes, lines, weight, from, id
+    else if (mine != "P") printf "%s", mark()
 }
+function mark() { return sprintf("%.0f %.0f %.0f %s %s\n", bytes, lines, weight, from, id) }
 function say(line) {
     bytes += length(line) + 1
     lines += 1
@@ -51,6 +53,9 @@ BEGIN { ORS = "\001"; blank = 1; at = base + 0; end += 0 }
         empty = bytes = lines = weight = pseudo = based = left_out = 0
         from = substr($0, 1, 120)
         id = ""
+    } else if (growing && within && blank && index("From ", $0) == 1) {
+        before = mark()
+        begun = NR
     }
     blank = ($0 == "" || $0 == "\r")
     at += length($0) + 1
@@ -71,6 +76,7 @@ BEGIN { ORS = "\001"; blank = 1; at = base + 0; end += 0 }
 }
 END {
     short = (at < end)
+    if (begun == NR && at > end) printf "%s", before
     over()
     exit short
 }
@@ -127,8 +133,9 @@ alike() { # how many bytes two files begin with in common
         *) if [ "$(size "$1")" -lt "$(size "$2")" ]; then size "$1"; else size "$2"; fi ;;
     esac
 }
-told() { # file tag base
-    tail -c +$(($3 + 1)) -- "$1" | tr '\000' '\003' | awk -v stage=text -v tag="$2" -v base="$3" -v end="$4" "$tell"
+told() { # file tag base end
+    [ "$4" -ge "$3" ] && tail -c +$(($3 + 1)) -- "$1" | head -c $(($4 - $3)) | tr '\000' '\003' |
+        awk -v stage=text -v tag="$2" -v base="$3" -v end="$4" "$tell"
 }
 lacking() {
     if [ -s "$1" ]; then
@@ -148,17 +155,20 @@ lacking() {
 )
 
 
-def marks_script(folder: str, paths: Sequence[str]) -> str:
+def marks_script(folder: str, paths: Sequence[str], *, growing: bool = False) -> str:
     """Given a folder of a host and paths in it, return the inspecting script that prints the marks of their messages.
 
-    A path that is no file there has none.
+    A path that is no file there has none. `growing` mailboxes are delivered into meanwhile: procmail writes the first
+    byte of a message alone, and the rest up to a second later (mailfold.c, dump), so that a mailbox may end with the
+    beginning of `From `. Its last message then has two marks: with that, and without.
     """
     looks = "".join(f"look {number} {shlex.quote(path)}\n" for number, path in enumerate(paths))
     return (
         f"tell={shlex.quote(TELL)}\ncd -- {shlex.quote(folder)} || exit 1\n"
         'look() {\n    echo "mailbox $1"\n    [ -f "./$2" ] || return 0\n'
         '    size=$(wc -c <"./$2")\n'
-        '    tr \'\\000\' \'\\003\' <"./$2" | awk "$tell" stage=mark tag=M base=0 end="$size" -\n}\n'
+        "    head -c \"$size\" <\"./$2\" | tr '\\000' '\\003' |\n"
+        f'        awk -v stage=mark -v tag=M -v base=0 -v end="$size" -v growing={int(growing)} "$tell"\n}}\n'
         f"{looks}echo end\n"
     )
 

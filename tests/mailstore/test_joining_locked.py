@@ -34,9 +34,9 @@ class TestLocks:
         lock = host.mailbox("user01.lock", b"0")
         host.mailbox("user01", COPY)
         host.arrive("user01", COPY + message(3))
-        release = f"(sleep 1; printf x >>{host.tree}/user01; rm {lock}) &\n"
+        release = f"(sleep 1; rm {lock}) &\n"
         assert host.join("user01", patience=20, before=release).added == {0: 1}
-        assert (host.tree / "user01").read_bytes().startswith(COPY + b"x")
+        assert (host.tree / "user01").read_bytes() == COPY + message(3)
 
     def test_a_lock_older_than_procmail_bears_is_broken(self, host: OldHost) -> None:
         lock = host.mailbox("user01.lock", b"0")
@@ -66,6 +66,26 @@ class TestLocks:
         assert (said.locked, mailbox.read_bytes()) == ([0], COPY)
         assert not (host.tree / "user01.lock").exists()
         assert host.merge(None, COPY + message(3))[0].added == {0: 1}
+
+    def test_a_message_before_one_that_is_being_delivered_is_not_doubled(self, host: OldHost) -> None:
+        # procmail writes the first byte of a message alone, and the rest when the clock has ticked.
+        late = message(9)
+        host.mailbox("user01.lock", b"0")
+        mailbox = host.mailbox("user01", COPY + message(3) + late[:1])
+        host.arrive("user01", COPY + message(3))
+        rest = host.root / "rest"
+        rest.write_bytes(late[1:])
+        deliver = f"(sleep 1; cat {rest} >>{mailbox}; rm {mailbox}.lock) &\n"
+        assert host.join("user01", patience=20, before=deliver).added == {0: 0}
+        assert mailbox.read_bytes() == COPY + message(3) + late
+
+    def test_a_mailbox_that_cannot_be_read_is_left_and_not_locked(self, host: OldHost) -> None:
+        mailbox = host.mailbox("user01", COPY)
+        host.arrive("user01", COPY + message(3))
+        broken = "awk() { echo 'awk: no memory' >&2; return 2; }\n"
+        said = host.join("user01", before=broken)
+        assert "cannot be compared: awk: no memory" in said.refused[0]
+        assert (mailbox.read_bytes(), sorted(host.tree.iterdir())) == (COPY, [mailbox])
 
     def test_mail_that_comes_while_a_lock_is_waited_for_stays(self, host: OldHost) -> None:
         lock = host.mailbox("user01.lock", b"0")

@@ -14,16 +14,16 @@ from tests.hosts.shell import SHELLS, each_shell, run
 from tests.mailstore.mailboxes import message
 
 
-def marks(folder: Path, *paths: str, shell: str = SHELLS[0]) -> list[Marks]:
-    output = run(shell, inspecting(marks_script(str(folder), paths)))
+def marks(folder: Path, *paths: str, shell: str = SHELLS[0], growing: bool = False) -> list[Marks]:
+    output = run(shell, inspecting(marks_script(str(folder), paths, growing=growing)))
     assert (output.returncode, output.stderr) == (0, "")
     found = parse_marks(output.stdout)
     return [found[number] for number in range(len(paths))]
 
 
-def of(folder: Path, content: bytes) -> Marks:
+def of(folder: Path, content: bytes, **how: bool) -> Marks:
     (folder / "box").write_bytes(content)
-    return marks(folder, "box")[0]
+    return marks(folder, "box", **how)[0]  # type: ignore[arg-type]
 
 
 @each_shell
@@ -66,6 +66,25 @@ def test_the_note_that_an_imap_server_keeps_first_is_no_message(tmp_path: Path) 
 def test_long_lines_and_bytes_of_every_kind_are_read(tmp_path: Path) -> None:
     odd = message(1, body="x" * 400_000 + "\0\x01\r\n\udcff") + message(2)
     assert of(tmp_path, odd).total() == 2
+
+
+@pytest.mark.parametrize("begun", [b"F", b"Fr", b"Fro", b"From"])
+def test_a_message_before_one_that_is_being_delivered_has_its_mark(tmp_path: Path, begun: bytes) -> None:
+    whole = of(tmp_path, message(1) + message(2))
+    assert of(tmp_path, message(1) + message(2) + begun, growing=True) > whole
+    assert not of(tmp_path, message(1) + message(2) + begun) >= whole
+
+
+@pytest.mark.parametrize(
+    "end", [b"", b"F\n", b"For", b"F\n\n" + message(3), b"From sender@example.net", b"x\nF", b"\0F"]
+)
+def test_what_is_no_beginning_of_a_message_makes_no_other_mark(tmp_path: Path, end: bytes) -> None:
+    content = message(1) + message(2) + end
+    assert of(tmp_path, content, growing=True) == of(tmp_path, content)
+
+
+def test_a_mailbox_that_is_begun_has_no_mark(tmp_path: Path) -> None:
+    assert not of(tmp_path, b"F", growing=True)
 
 
 def test_what_has_no_end_is_not_believed() -> None:
