@@ -176,7 +176,10 @@ command -v openssl >/dev/null 2>&1 || { echo 'openssl is missing: install the pa
 if ! alive && ! whole "$part"; then
     rm -f "$part" "$part.pid" "$part.log"
     (umask 022; exec setsid openssl dhparam -out "$part" @BITS@ </dev/null >"$part.log" 2>&1) &
-    echo $! >"$part.pid"
+    started=$!
+    echo "$started" >"$part.pid"
+    # Until it has become openssl it is a shell.
+    until alive || ! kill -0 "$started" 2>/dev/null; do sleep 0.1; done
 fi
 seconds=0
 while alive; do

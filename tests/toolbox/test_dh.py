@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from migrator.change import Shell
@@ -71,6 +75,23 @@ def test_generated_parameters_are_made_on_the_host_first(stand: Configured) -> N
     assert "openssl dhparam" in making.do.script
     assert isinstance(making.undo, Shell)
     assert [edit.path for edit in uploads(naming)[0].files] == [MC]
+
+
+def test_openssl_that_is_slow_to_start_is_waited_for(stand: Configured, tmp_path: Path) -> None:
+    (making, _) = stand.perform(Line(WEAK).tool())
+    assert isinstance(making.do, Shell)
+    programs = {
+        "setsid": 'sleep 0.5; exec "$@"',
+        "openssl": "printf '%s\\n' 'END DH PARAMETERS' >\"$3\"",
+    }
+    for name, text in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    script = making.do.script.replace("/etc/mail/tls", str(tmp_path))
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(["sh", "-c", script], env=environment, capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "dhparams-2048.pem").read_text() == "END DH PARAMETERS\n"
 
 
 def test_parameters_that_an_interrupted_run_left_are_used(stand: Configured) -> None:
