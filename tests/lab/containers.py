@@ -10,11 +10,12 @@ from pathlib import Path
 
 from docker.client import DockerClient
 from docker.errors import APIError, NotFound
-from docker.types import EndpointConfig, IPAMConfig, IPAMPool, Mount
+from docker.types import DriverConfig, EndpointConfig, IPAMConfig, IPAMPool, Mount
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.network import Network
 
+from tests.lab import disk
 from tests.lab.place import Place
 
 # Its reaper needs an image from a registry; a lab removes its own, and what a killed one left (see sweep).
@@ -67,12 +68,12 @@ def describe(
     state: Path,
     environment: Mapping[str, str],
     powers: Sequence[str],
-    volumes: Sequence[str] = (),
+    volumes: Mapping[str, Path] | None = None,
 ) -> DockerContainer:
     """Return the container of one role with these capabilities, not yet started.
 
-    Without SYS_PTRACE Debian's init script says that it has restarted Sendmail and has not. `volumes` are folders on a
-    file system of the machine's instead of the image's layers; they go with the container.
+    Without SYS_PTRACE Debian's init script says that it has restarted Sendmail and has not. `volumes` are folders
+    of the container that stand in folders of this machine.
     """
     name = "mail" if role in {"old", "new"} else role
     return DockerContainer(
@@ -88,10 +89,17 @@ def describe(
         # Its profile forbids what the capability allows.
         security_opt=["apparmor=unconfined"] if "SYS_ADMIN" in powers else [],
         labels=labels(identity),
-        mounts=[Mount(folder, None, type="volume") for folder in volumes],
+        mounts=[volume(inside, folder) for inside, folder in (volumes or {}).items()],
         network=here.name,
         networking_config={here.name: EndpointConfig("1.41", ipv4_address=place.address(role))},
     )
+
+
+def volume(inside: str, folder: Path) -> Mount:
+    """Return what puts a folder of this machine into a container, filled with what the image has there."""
+    folder.mkdir()
+    options = {"type": "none", "o": "bind", "device": str(folder)}
+    return Mount(inside, None, type="volume", driver_config=DriverConfig("local", options))
 
 
 def sweep() -> None:
@@ -106,6 +114,9 @@ def sweep() -> None:
                 remove_quietly(left)
     finally:
         client.close()
+    for process, place in disk.left():
+        if not alive(process):
+            disk.remove(place)
 
 
 def remove_quietly(thing: object, **options: bool) -> None:

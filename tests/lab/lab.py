@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -17,9 +17,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import dns.exception
+import dns.message
+import dns.query
+import dns.rcode
 from testcontainers.core.container import DockerContainer
 
 from tests.lab import containers, keys
+from tests.lab.disk import disk
 from tests.lab.place import Place
 from tests.lab.planfile import plan_text
 from tests.lab.slots import slot
@@ -37,7 +42,7 @@ class Lab:
     `seed` is the number of messages in each mailbox of the old host; `strategy`, `lead`, `user`, `update` and
     `max_closed` go into the plan; `tracing=False` leaves SYS_PTRACE out (the restart that lies);
     `secondary=True` adds a second name server; `mounting=True` lets a test mount file systems inside the hosts;
-    `volumes` are folders of the mail hosts on a file system of the machine's.
+    `volumes` are folders of the mail hosts that stand on a disk of its own for each.
     """
 
     strategy: str = "hold"
@@ -68,7 +73,7 @@ class Lab:
             self.write_plan()
             environment = {"LAB_SEED": str(self.seed), "LAB_SECONDARY": "yes" if self.secondary else "no"}
             for role in self.roles:
-                volumes = self.volumes if role in ("old", "new") else ()
+                volumes = self._volumes(stack) if role in ("old", "new") else None
                 self._hosts[role] = containers.describe(
                     role, self.identity, self.place, network, self.folder, environment, self.powers, volumes
                 )
@@ -97,6 +102,12 @@ class Lab:
             secondary=self.secondary,
         )
         self.plan_path.write_text(text)
+
+    def _volumes(self, stack: ExitStack) -> dict[str, Path] | None:
+        if not self.volumes:
+            return None
+        root = stack.enter_context(disk())
+        return {inside: root / str(number) for number, inside in enumerate(self.volumes)}
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -183,9 +194,9 @@ class Lab:
             self._wait(partial(self.is_ready, role), role)
 
     def is_ready(self, role: str) -> bool:
-        """Say whether a host answers: a name server on port 53, a mail host when all its daemons run."""
+        """Say whether a host answers: a name server for all its zones, a mail host when all its daemons run."""
         if role in {"dns", "secondary"}:
-            return accepts(self.place.address(role), 53)
+            return serves(self.place.address(role), self.place.zones)
         return accepts(self.place.address(role), 25) and self.has_booted(role)
 
     def _wait(self, ready: Callable[[], bool], role: str) -> None:
@@ -195,6 +206,18 @@ class Lab:
                 log = self._hosts[role].get_logs()
                 raise TimeoutError(f"{role} is not ready after {READY_SECONDS:.0f} s: {log!r}")
             time.sleep(0.1)
+
+
+def serves(address: str, zones: Sequence[str], *, port: int = 53, seconds: float = 1.0) -> bool:
+    """Say whether a name server has all these zones: one that is still being copied is a SERVFAIL."""
+    try:
+        answers = [
+            dns.query.udp(dns.message.make_query(zone, "SOA"), address, port=port, timeout=seconds)
+            for zone in zones
+        ]
+    except (OSError, dns.exception.DNSException):
+        return False
+    return all(answer.rcode() == dns.rcode.NOERROR and answer.answer for answer in answers)
 
 
 def accepts(address: str, port: int, seconds: float = 1.0) -> bool:

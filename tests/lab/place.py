@@ -51,6 +51,12 @@ class Place:
         """The address of the secondary name server, where there is one."""
         return f"{self.prefix}.54"
 
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """The zones that both name servers serve, as docker/lab/name-server.sh makes them."""
+        reverse = ".".join(reversed(self.prefix.split(".")))
+        return ("example.test.", "example2.test.", "outside.test.", f"{reverse}.in-addr.arpa.", ".")
+
     def address(self, role: str) -> str:
         """Given a role (old, new, dns, secondary), return its address. Raise KeyError for another word."""
         return {"old": self.old, "new": self.new, "dns": self.dns, "secondary": self.secondary}[role]
