@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from migrator.errors import HostError
 from migrator.hosts.base import Output
-from migrator.hosts.script import HEARTBEAT
+from migrator.hosts.script import HEARTBEAT, LAST
 
 if TYPE_CHECKING:
     from paramiko import Channel, Transport
@@ -47,7 +47,12 @@ class LostError(HostError):
 
 
 class Running:
-    """A command that was started on a channel; its input and errors are served by threads of its own."""
+    """A command that was started on a channel; its input and errors are served by threads of its own.
+
+    Its input is never ended by a message of its own (RFC 4254, 5.3): the channel may be closed between the making of
+    such a message and its sending, and the sshd give its number to another command, which would then wait for ever.
+    So a script ends by itself when it has come to its end, and what is sent besides means nothing to a shell.
+    """
 
     def __init__(self, channel: Channel, stdin: bytes, *, beat: bool = False) -> None:
         """Serve a command that was started on a channel and has got no input yet.
@@ -58,6 +63,7 @@ class Running:
         self.channel.settimeout(_TICK)
         self._stderr = bytearray()
         self._over = threading.Event()
+        self._ending = False
         self._reader = threading.Thread(target=self._read_errors, daemon=True)
         self._writer = threading.Thread(target=self._write, args=(stdin, beat), daemon=True)
         self._reader.start()
@@ -99,7 +105,8 @@ class Running:
         return Output(status, _text(stdout), _text(self._stderr))
 
     def end(self) -> None:
-        """End the command's input, and with it the signs of life: the command may come to its own end."""
+        """Let the last of the signs of life be sent: the command may come to its own end."""
+        self._ending = True
         self._over.set()
 
     def _pieces(self, deadline: float, host: str) -> Iterator[bytes]:
@@ -160,7 +167,8 @@ class Running:
             self._send(stdin)
             while beat and not self._over.wait(BEAT):
                 self._send(HEARTBEAT)
-            self.channel.shutdown_write()
+            if self._ending:
+                self.channel.send(LAST)
 
     def _send(self, content: bytes) -> None:
         rest = memoryview(content)

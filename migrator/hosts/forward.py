@@ -26,6 +26,7 @@ LOOPBACK = "127.0.0.1"
 
 _PIECE = 65536
 _OPENING = 15  # seconds
+_ENDING = 5  # seconds
 _HANDLERS = "migrate_forwards"
 """The attribute of a transport that holds what is told of new connections, by the port they came to."""
 
@@ -96,17 +97,31 @@ class _Pumps:
         self._old = old
         self._ends = ends
         self._open: set[Channel | socket.socket] = set()
+        self._serving: set[threading.Thread] = set()
         self._closed = False
         self._lock = threading.Lock()
 
     def accept(self, channel: Channel) -> None:
         """Take a new connection; this is called by the thread that reads the connection, so it must not wait."""
-        threading.Thread(target=self._serve, args=(channel,), daemon=True).start()
+        thread = threading.Thread(target=self._serve, args=(channel,), daemon=True)
+        with self._lock:
+            self._serving.add(thread)
+            thread.start()
 
     def close(self) -> None:
-        """End all that goes through."""
+        """End all that goes through, and wait until nothing of it is under way.
+
+        What came later could reach another command, for an sshd gives the number of a closed channel anew.
+        """
         with self._lock:
             self._closed = True
+            serving = list(self._serving)
+        self._end()
+        for thread in serving:
+            thread.join(_ENDING)
+
+    def _end(self) -> None:
+        with self._lock:
             left = list(self._open)
         for end in left:
             _shut(end)
@@ -145,17 +160,20 @@ class _Pumps:
 
     def _serve(self, channel: Channel) -> None:
         try:
-            beyond = self.connect()
+            self._carry(channel, self.connect())
         except (HostError, OSError):
-            with unless_gone():
-                channel.close()
-            return
+            _shut(channel)
+        finally:
+            with self._lock:
+                self._serving.discard(threading.current_thread())
+
+    def _carry(self, channel: Channel, beyond: Channel | socket.socket) -> None:
         ends = (channel, beyond)
         with self._lock:
             self._open.update(ends)
             closed = self._closed
         if closed:
-            self.close()
+            self._end()
         back = threading.Thread(target=_pump, args=(beyond, channel), daemon=True)
         back.start()
         _pump(channel, beyond)
@@ -181,4 +199,8 @@ def _pump(source: Channel | socket.socket, sink: Channel | socket.socket) -> Non
 
 def _shut(end: Channel | socket.socket) -> None:
     with unless_gone():
-        end.shutdown(socket.SHUT_RDWR)
+        if isinstance(end, socket.socket):
+            end.shutdown(socket.SHUT_RDWR)
+        else:
+            # It tells the end as well, in the right order; what has come can still be read.
+            end.close()

@@ -27,8 +27,11 @@ _FULL = 'echo "no room for a script, so nothing was done: see df -h and df -i of
 
 _BUSY = "echo 'another script of this migration still runs on this host' >&2"
 
-HEARTBEAT = b"."
-"""The sign: anything but white space on the script's standard input."""
+HEARTBEAT = b":\n"
+"""The sign: anything but white space on the script's standard input; nothing to a shell that it reached by mistake."""
+
+LAST = b"\n"
+"""What a script is sent that is to end: white space, which is nothing to such a shell either."""
 
 
 def inspecting(script: str) -> str:

@@ -27,6 +27,7 @@ CARRY_TIMEOUT = 86400.0
 """How long files may be on their way, in seconds; rsync itself gives up when nothing moves."""
 
 # rsync waits for its remote shell, which therefore ends when the other side does, as ssh would.
+_ENDING = 10.0  # seconds in which what is under way ends once its channels are closed
 _RELAY = """sh -c 'shift; echo "$*" >&4; exec 5<&0; cat <&5 >&4 2>/dev/null & exec cat <&3 4>&- 5<&-' relay"""
 _OPTION = re.compile(r"-[A-Za-z]*(e\.[A-Za-z0-9.]*)?|--[a-z-]+(=[A-Za-z0-9.,%_-]*)?")
 _FORBIDDEN = re.compile(
@@ -105,21 +106,27 @@ def _relayed(
             return Output(receiving.recv_exit_status(), told.text(), "")
         served = server_words(asked, host=receiver.name, listed=listed)
         sending = sender.raw(f"cd -- {shlex.quote(source)} && exec {shlex.join(served)}")
+        sending.settimeout(timeout)
+        pairs = ((receiving, sending), (sending, receiving))
+        pumps = [threading.Thread(target=_pump, args=pair, daemon=True) for pair in pairs]
+        for pump in pumps:
+            pump.start()
         try:
-            return _connected(sending, receiving, told, sender.name, receiver.name, timeout)
+            return _ended(sending, receiving, told, sender.name, receiver.name, timeout)
         finally:
-            _close(sending)
+            for end in (sending, receiving):
+                _close(end)
+            # What they still had to send must not come later: the sshd may give a channel's number to another command.
+            for pump in pumps:
+                pump.join(_ENDING)
     finally:
         _close(receiving)
 
 
-def _connected(
+def _ended(
     sending: Channel, receiving: Channel, told: _Collector, sender: str, receiver: str, timeout: float
 ) -> Output:
-    sending.settimeout(timeout)
     complaints = _Collector(sending, sender)
-    for pair in ((receiving, sending), (sending, receiving)):
-        threading.Thread(target=_pump, args=pair, daemon=True).start()
     if not receiving.status_event.wait(timeout):
         raise HostError("rsync between the hosts took too long and was given up", host=receiver)
     return Output(receiving.recv_exit_status(), told.text(), complaints.text())
@@ -166,7 +173,7 @@ class _Collector:
 
     def text(self) -> str:
         """Return all of it, once the channel has ended. Raises HostError where it was too much to keep."""
-        self._thread.join(10)
+        self._thread.join(_ENDING)
         if len(self._content) > LONGEST_OUTPUT:
             raise HostError(
                 f"rsync said more than {LONGEST_OUTPUT // 1024 // 1024} MB and was given up", host=self._host
