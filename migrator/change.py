@@ -61,7 +61,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Rsync:
-    """One pass over one tree of the plan, pulled by the new host.
+    """One pass over trees of the plan, pulled by the new host; over what changed, of all of them at once.
 
     `scope` "whole" looks at everything, "changed" at what changed since an earlier pass ended: since the last one, or
     with `delete` since the last one that deleted. `delete` removes from the new host what the old one no longer has,
@@ -69,7 +69,7 @@ class Rsync:
     it is. After `longest` seconds the pass is given up.
     """
 
-    tree: int  # index in plan.sync
+    trees: tuple[int, ...]  # indexes in plan.sync
     scope: Literal["whole", "changed"] = "whole"
     delete: bool = False
     max_delete: float = 1.0  # 0 to 1

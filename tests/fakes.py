@@ -73,7 +73,7 @@ class FakeHost:
             for path in paths
         }
 
-    def inspect(self, script: str) -> Output:
+    def inspect(self, script: str, *, timeout: float | None = None) -> Output:
         return self._answer(script, looking=True)
 
     def perform(self, script: str, *, timeout: float, on_line: Callable[[str], None] | None = None) -> Output:
@@ -138,8 +138,8 @@ class FakeCopies:
         self.lines: dict[int, tuple[str, ...]] = {}
         self.away: dict[int, tuple[str, ...]] = {}
 
-    def differences(self, tree: int) -> tuple[str, ...]:
-        return self.lines.get(tree, ())
+    def differences(self, trees: Sequence[int], *, longest: float) -> tuple[tuple[str, ...], ...]:
+        return tuple(self.lines.get(tree, ()) for tree in trees)
 
     def homeless(self, tree: int) -> tuple[str, ...]:
         return self.away.get(tree, ())
@@ -239,7 +239,8 @@ class FakeExecutor:
             case DnsUpdate():
                 self.world.names.update(command.sets)
             case Rsync():
-                self.world.copies.lines.pop(command.tree, None)
+                for tree in command.trees:
+                    self.world.copies.lines.pop(tree, None)
             case BringHome():
                 self.world.copies.away.pop(command.tree, None)
             case SendProbe() | Note():

@@ -353,7 +353,12 @@ sets = st.builds(AddressSet, st.sampled_from(["A", "AAAA"]), st.tuples(texts), s
 commands: st.SearchStrategy[Command] = st.one_of(
     st.builds(Shell, hosts, texts, st.floats(1, 9000)),
     st.builds(Upload, hosts, st.lists(edits, max_size=3).map(tuple), texts, st.none() | texts),
-    st.builds(Rsync, st.integers(0, 9), st.sampled_from(["whole", "changed"]), st.booleans()),
+    st.builds(
+        Rsync,
+        st.lists(st.integers(0, 9), max_size=3).map(tuple),
+        st.sampled_from(["whole", "changed"]),
+        st.booleans(),
+    ),
     st.builds(BringHome, st.integers(0, 9)),
     st.builds(DnsUpdate, texts, st.lists(sets, max_size=2).map(tuple)),
     st.builds(SendProbe, texts, texts, texts, texts, st.sampled_from(["accepted", "refused"])),

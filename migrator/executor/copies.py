@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from migrator.errors import CommandFailed, HostError
 from migrator.executor.home import Homecoming
 from migrator.executor.ways import ReachableHost, Ways
@@ -9,6 +11,8 @@ from migrator.hosts.base import Output
 from migrator.hosts.tunnel import rehearse
 from migrator.mailstore import copying, copying_script, rsync
 from migrator.mailstore.progress import Statistics, parse_items, parse_statistics
+from migrator.mailstore.together import Told, parse, together
+from migrator.mailstore.way import Way
 from migrator.plan import Plan, SyncTree
 
 
@@ -24,24 +28,37 @@ class RsyncCopies:
         self._new = new
         self._ways = Ways(plan, old, new)
 
-    def differences(self, tree: int) -> tuple[str, ...]:
-        """Return in what a tree differs; see Copies."""
-        planned = self._plan.sync[tree]
+    def differences(self, trees: Sequence[int], *, longest: float) -> tuple[tuple[str, ...], ...]:
+        """Return in what each of the trees differs; see Copies."""
+        told = self._told(trees, longest=longest)
+        return tuple(self._read(tree, told[tree]) for tree in trees)
+
+    def _told(self, trees: Sequence[int], *, longest: float) -> Mapping[int, Output | Told]:
         with self._ways.way() as way:
-            proof = copying.Pass(
-                self._plan.name,
-                tree,
-                planned,
-                way,
-                self._plan.copying,
-                spool=self._plan.old.mail_spool,
-                delete=True,
+            proofs = {tree: self._proof(tree, way) for tree in trees}
+            script = together(
+                next(iter(proofs.values())).opening,
+                {tree: proof.differences() for tree, proof in proofs.items()},
             )
-            output = self._new.inspect(proof.differences())
+            output = self._new.inspect(script, timeout=longest)
+        return parse(output.stdout, trees) if output.status == 0 else dict.fromkeys(trees, output)
+
+    def _proof(self, tree: int, way: Way) -> copying.Pass:
+        return copying.Pass(
+            self._plan.name,
+            tree,
+            self._plan.sync[tree],
+            way,
+            self._plan.copying,
+            spool=self._plan.old.mail_spool,
+            delete=True,
+        )
+
+    def _read(self, tree: int, output: Output | Told) -> tuple[str, ...]:
         if output.status == copying_script.CANNOT_TELL:
             return parse_items(self._rehearse(tree, checksum=True, delete=True, itemize=True).stdout)
         if output.status != 0:
-            raise self._failed(planned, output)
+            raise self._failed(self._plan.sync[tree], output)
         extra = tuple(
             line for line in output.stdout.split("\n") if line.startswith(("extra ", "changed by others: "))
         )
@@ -79,7 +96,7 @@ class RsyncCopies:
             raise self._failed(planned, output)
         return output
 
-    def _failed(self, planned: SyncTree, output: Output) -> CommandFailed:
+    def _failed(self, planned: SyncTree, output: Output | Told) -> CommandFailed:
         return CommandFailed(
             f"rsync cannot compare {planned.source} of the old host with {planned.target} of the new one",
             status=output.status,

@@ -75,11 +75,14 @@ class DryRunExecutor:
         return "\n".join(parts)
 
     def _rsync(self, command: Rsync) -> str:
-        tree = self._plan.sync[command.tree]
+        return "\n".join(self._pass(command, index) for index in command.trees)
+
+    def _pass(self, command: Rsync, index: int) -> str:
+        tree = self._plan.sync[index]
         words = f"rsync of {tree.source} on the old host to {tree.target} on the new one"
         words += ", deletions included" if command.delete else ""
         try:
-            counts = self._copies.counts(command.tree, delete=command.delete)
+            counts = self._copies.counts(index, delete=command.delete)
         except MigrateError as error:
             return f"{words}: rsync cannot tell yet how much ({error.seen or error.message})"
         return f"{words}: {counts}"

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from migrator.change import BringHome, Command, DnsUpdate, Note, Rsync, SendProbe, Shell, Upload
-from migrator.errors import CommandFailed, MigrateError, Refused, SmtpError, VerifyFailed
+from migrator.errors import CommandFailed, SmtpError
 from migrator.event import Event, Kind
 from migrator.executor.home import Homecoming
+from migrator.executor.pulling import Puller, last_words
 from migrator.executor.updates import DnsUpdater
-from migrator.executor.ways import ReachableHost, Ways
+from migrator.executor.ways import ReachableHost
 from migrator.hosts.base import Output
 from migrator.hosts.script import BUSY
 from migrator.hosts.upload import CHANGED, upload_script
-from migrator.mailstore import copying, copying_script, rsync
-from migrator.mailstore.progress import Account, parse_progress, parse_size, parse_statistics
+from migrator.mailstore import rsync
 from migrator.net.smtp import Conversation, converse, smoke_message
-from migrator.plan import Plan, SyncTree
-from migrator.retry import COPY, Sleep
+from migrator.plan import Plan
+from migrator.retry import Sleep
 
 _SHOWN = 20
-_PROGRESS_EVERY = 0.5  # seconds
 
 
 class LiveExecutor:
@@ -46,10 +44,8 @@ class LiveExecutor:
         self._hosts = hosts
         self._notify = notify
         self._now = now
-        self._sleep = sleep
-        self.account = Account()
         self._updater = DnsUpdater(plan)
-        self._ways = Ways(plan, hosts["old"], hosts["new"])
+        self._puller = Puller(plan, hosts, tell=self.tell, sleep=sleep)
 
     def execute(self, command: Command) -> bool:
         """Perform a command and return True. Raises MigrateError where it fails."""
@@ -59,7 +55,7 @@ class LiveExecutor:
             case Upload():
                 self._upload(command)
             case Rsync():
-                self._rsync(command)
+                self._puller.pull(command)
             case BringHome():
                 self._home(command)
             case DnsUpdate():
@@ -93,22 +89,11 @@ class LiveExecutor:
                 status=output.status,
                 host=command.host,
                 expected=f"{paths} as they were read",
-                seen=_last_words(output),
+                seen=last_words(output),
                 advice="see who else edits it; then run the same command again: it reads the file anew",
             )
         if output.status != 0:
             raise _failed(f"changing {paths} failed", command.host, output)
-
-    def _rsync(self, command: Rsync) -> None:
-        tree = self._plan.sync[command.tree]
-        output = COPY.retrying(_BrokenOff, sleep=self._sleep)(self._pull, command, tree)
-        done = parse_statistics(output.stdout)
-        self.tell(
-            Kind.MESSAGE,
-            "new",
-            f"{tree.source}: {done.copied} of {done.files} files copied, {done.size} bytes; {done.deleted} deleted",
-            {"files": done.files, "copied": done.copied, "deleted": done.deleted, "bytes": done.size},
-        )
 
     def _home(self, command: BringHome) -> None:
         brought = Homecoming(self._plan, command.tree, self._hosts["old"], self._hosts["new"]).bring()
@@ -120,71 +105,6 @@ class LiveExecutor:
             shown = ", ".join(brought.left[:_SHOWN])
             text = f"{tree.source}: other files that differ stay as they are on the old host: {shown}{more}"
             self.tell(Kind.MESSAGE, "old", text, {"left": list(brought.left)})
-
-    def _pull(self, command: Rsync, tree: SyncTree) -> Output:
-        with self._ways.way() as way:
-            planned = copying.Pass(
-                name=self._plan.name,
-                index=command.tree,
-                tree=tree,
-                way=way,
-                copying=self._plan.copying,
-                spool=self._plan.old.mail_spool,
-                delete=command.delete,
-                max_delete=command.max_delete,
-                keep_younger=command.keep_younger,
-                trees=len(self._plan.sync),
-            )
-            output = self._made(command, planned)
-        if output.status != 0:
-            raise self._unmade(output, tree)
-        return output
-
-    def _made(self, command: Rsync, planned: copying.Pass) -> Output:
-        progress = _ProgressReader(self, command, planned.tree.source)
-        perform = self._hosts["new"].perform
-        if command.scope == "changed" and planned.prune is not None:
-            output = perform(planned.changed(), timeout=command.longest, on_line=progress)
-            if output.status != copying_script.CANNOT_TELL:
-                return output
-            why = f"{planned.tree.source}: everything is looked at. {_brief(output.stderr)}".rstrip()
-            self.tell(Kind.MESSAGE, "new", why, {"tree": command.tree})
-        return perform(planned.whole(), timeout=command.longest, on_line=progress)
-
-    def _unmade(self, output: Output, tree: SyncTree) -> MigrateError:
-        """Return what the end of a pass means that did not succeed."""
-        seen = f"exit status {output.status}: {_last_words(output)}"
-        if output.status == copying_script.TOO_MANY:
-            return Refused(
-                f"a pass would delete too much of {tree.target}",
-                host="new",
-                expected=f"at most {self._plan.copying.max_delete:.0%} of it to be deleted (max_delete)",
-                seen=_last_words(output),
-                advice=f"see that {tree.source} of the old host is mounted, whole, and the right folder",
-                lifted_by="max-delete",
-            )
-        if output.status == copying_script.FOREIGN:
-            return VerifyFailed(
-                f"{tree.target} was changed by others",
-                host="new",
-                expected="a tree that only this migration changes until the new host opens",
-                seen=_last_words(output),
-                advice="see who does: IMAP and POP of the new host have to wait until it opens",
-            )
-        known = {
-            "host": "new",
-            "expected": "exit status 0",
-            "seen": seen,
-            "advice": rsync.advice(output.status, output.stderr),
-        }
-        if output.status == rsync.VANISHED:
-            # Not this pass then; the step's next attempt may find them gone for good.
-            return VerifyFailed(f"files of {tree.source} vanished during the pass", **known)
-        if output.status in rsync.BROKEN:
-            text = f"{tree.source}: rsync broke off with exit status {output.status}"
-            self.tell(Kind.MESSAGE, "new", text, {"status": output.status})
-            return _BrokenOff(f"rsync of {tree.source} failed", status=output.status, **known)
-        return CommandFailed(f"rsync of {tree.source} failed", status=output.status, **known)
 
     def _probe(self, command: SendProbe) -> None:
         wanted = command.expect == "accepted"
@@ -210,53 +130,6 @@ class LiveExecutor:
         self._notify(Event(kind, self._now(), host=host, text=text, data=data))
 
 
-class _BrokenOff(CommandFailed):
-    """A pass ended with its connection, and may go on with another one."""
-
-
-class _ProgressReader:
-    """Turns rsync's progress lines into events, not more often than anybody can read."""
-
-    def __init__(self, executor: LiveExecutor, command: Rsync, source: str) -> None:
-        self._executor = executor
-        self._first = command.scope == "whole" and not command.delete
-        self._tree = command.tree
-        self._source = source
-        self._next = 0.0
-
-    def __call__(self, line: str) -> None:
-        if (size := parse_size(line)) is not None:
-            known = self._executor.account
-            begun = known if known.totals else replace(known, began=time.monotonic())
-            self._executor.account = begun.with_total(*size)
-        progress = parse_progress(line)
-        if progress is None or time.monotonic() < self._next:
-            return
-        self._next = time.monotonic() + _PROGRESS_EVERY
-        data: dict[str, Any] = asdict(progress)
-        data["bytes"] = data.pop("size")
-        files = f"{progress.files:,} files, " if progress.files else ""
-        text = (
-            f"{self._source}: {progress.size:,} bytes, {files}{progress.percent} %, {progress.rate / 1e6:.1f} MB/s, "
-            f"{progress.left} to go"
-        )
-        if self._first and self._executor.account.totals:
-            account = self._executor.account = self._executor.account.with_copied(self._tree, progress.size)
-            overall = account.overall(time.monotonic())
-            data["overall"] = asdict(overall)
-            text += f"; of all trees {overall.percent} %, {overall.left} to go"
-        self._executor.tell(Kind.PROGRESS, "new", text, data)
-
-
-def _brief(text: str) -> str:
-    return text.strip().rpartition("\n")[2][:200]
-
-
-def _last_words(output: Output) -> str:
-    said = output.stderr.strip() or output.stdout.strip()
-    return said[-800:] or f"exit status {output.status}, and no word"
-
-
 def _failed(message: str, host: str, output: Output) -> CommandFailed:
     if output.status == BUSY and "another script of this migration" in output.stderr:
         advice = "wait until it has ended (ps on that host shows it), and run the same command again"
@@ -269,7 +142,7 @@ def _failed(message: str, host: str, output: Output) -> CommandFailed:
         status=output.status,
         host=host,
         expected="exit status 0",
-        seen=f"exit status {output.status}: {_last_words(output)}",
+        seen=f"exit status {output.status}: {last_words(output)}",
         advice=advice,
     )
 

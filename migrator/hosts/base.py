@@ -35,8 +35,11 @@ class Reader(Protocol):
     def read_files(self, paths: Sequence[str]) -> Mapping[str, str | None]:
         """Return the texts of several files in one round trip, None for those that do not exist."""
 
-    def inspect(self, script: str) -> Output:
-        """Run one of the project's own inspecting scripts (they change nothing) and return what it gave."""
+    def inspect(self, script: str, *, timeout: float | None = None) -> Output:
+        """Run one of the project's own inspecting scripts (they change nothing) and return what it gave.
+
+        Given the longest it may take in seconds; None: what any look may take.
+        """
 
 
 class Host(Reader, Protocol):

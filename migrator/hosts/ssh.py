@@ -90,9 +90,9 @@ class SshHost:
             texts[path] = self._file(path, body, parts[index + 1].partition("\n")[0])
         return texts
 
-    def inspect(self, script: str) -> Output:
+    def inspect(self, script: str, *, timeout: float | None = None) -> Output:
         """Run one of the project's own inspecting scripts; see Reader."""
-        return self._look(scripts.inspecting(script))
+        return self._look(scripts.inspecting(script), timeout=timeout or READ_TIMEOUT)
 
     def perform(self, script: str, *, timeout: float, on_line: Callable[[str], None] | None = None) -> Output:
         """Run a script whole and alone; see Host.
@@ -151,14 +151,14 @@ class SshHost:
                 self._transport.close()
                 self._transport = None
 
-    def _look(self, text: str) -> Output:
+    def _look(self, text: str, *, timeout: float = READ_TIMEOUT) -> Output:
         waiting = self._shells.take(self._connected())
         running = Running(waiting, _bytes(text)) if waiting else self._start(text)
         try:
-            output = running.finish(host=self._name, timeout=READ_TIMEOUT)
+            output = running.finish(host=self._name, timeout=timeout)
         except LostError:
             # Looking bears repetition, so a connection that broke meanwhile is no reason to fail.
-            output = self._start(text).finish(host=self._name, timeout=READ_TIMEOUT)
+            output = self._start(text).finish(host=self._name, timeout=timeout)
         self._heard = time.monotonic()
         return self._checked(output)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from migrator.mailstore import arrivals, compare, rsync, streams
+from migrator.mailstore import arrivals, compare, progress, rsync, streams
 from migrator.mailstore.access import LOAD, LOOK, SIZES
 from migrator.mailstore.copying_script import FUNCTIONS
 from migrator.mailstore.excludes import Untranslatable, prune
@@ -64,19 +64,26 @@ class Pass:
         """Return the words of find that leave out what stays behind (see prune_of)."""
         return prune_of(self.tree, self.spool)
 
+    @property
+    def opening(self) -> str:
+        """Return what goes before `changed` and `differences`, of one pass or of several: the connection is opened."""
+        # The wrapper takes plain arguments; the log tells times in UTC.
+        return f"export RSYNC_PROTECT_ARGS=0 TZ=UTC0\n{self.way.open_script()}"
+
     def whole(self) -> str:
         """Return the script that looks at everything, and notes on both hosts where it stood when it began."""
-        return self._head("pass") + "whole_pass\n"
+        return self.opening + self._head("pass") + "whole_pass\n"
 
     def changed(self) -> str:
-        """Return the script that looks at what changed since the note, and copies just that."""
+        """Return the script that looks at what changed since the note, and copies just that; `opening` goes before."""
         return self._head("pass") + "changed_pass\n"
 
     def differences(self) -> str:
-        """Return the inspecting script that prints in what the trees differ, which were equal when `exact` was noted.
+        """Return the script that prints in what the trees differ, which were equal when `exact` was noted.
 
-        Only what may have changed since is looked at, and that by its contents. Its lines are those of rsync's
-        --itemize-changes, and `extra PATH` for what the old host has not.
+        It changes nothing of them; `opening` goes before it. Only what may have changed since is looked at, and that by
+        its contents. Its lines are those of rsync's --itemize-changes, and `extra PATH` for what the old host has not;
+        of many of a kind the first MOST.
         """
         return self._head("proof") + "differences\n"
 
@@ -92,16 +99,16 @@ class Pass:
             "share": f"{self.max_delete:.6f}",
             "quick": str(int(self.prune is not None)),
             "prune": self.prune or "",
-            "streams": str(self.copying.streams),
+            # Each rsync keeps to the rate by itself, so several would take it several times.
+            "streams": "1" if self.copying.bwlimit else str(self.copying.streams),
         }
         return (
-            "export RSYNC_PROTECT_ARGS=0 TZ=UTC0\n"  # the wrapper takes plain arguments; the log tells times in UTC
-            + "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items())
-            + self.way.open_script()
+            "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items())
             + compare.new_functions(self.prune or "")
             + f"ask() {{ asked=$*; {self.way.remote(f'{LOOK}{self.index}', '$asked')} </dev/null; }}\n"
             + f"able_there() {{ {self.way.remote(LOAD)} </dev/null; }}\n"
             + f"sizes_there() {{ {self.way.remote(f'{SIZES}{self.index}')} </dev/null; }}\n"
+            + progress.TELL
             + streams.functions()
             + f"all_sizes() {{\n{self._sizes()}}}\n"
             + self._rsyncs()

@@ -14,6 +14,9 @@ TOO_MANY = 78
 CUT = 12
 """The exit status where what the old host says was cut off: that of an rsync whose stream ended (rsync(1))."""
 
+MOST = 1000
+"""How many differences of a kind a proof names: who has more of them needs no longer list."""
+
 FEW = 10
 """How many deletions are never too many, however small the tree is."""
 
@@ -48,15 +51,20 @@ told() { # a status of ssh or of the old host's look: what else than success is 
 ended() { # file
     if [ "$(tail -n 1 "$1")" != end ]; then echo 'what the old host says was cut off' >&2; exit @CUT@; fi
 }
-run() { # an rsync: what it prints is passed on and kept, and a failure is the end
-    { "$@"; echo $? >"$work/status"; } | thin | tee "$work/printed"
-    status=$(cat "$work/status")
+run() { # an rsync: its progress and its figures are told, and a failure is the end
+    telling "$work/printed" "$@"
+    status=$?
     bytes=$((bytes + $(figure 'Literal data' "$work/printed")))
     if [ "$status" -eq @VANISHED@ ] && [ "$delete" -eq 0 ]; then return; fi
     if [ "$status" -ne 0 ]; then exit "$status"; fi
 }
 figure() { # name file: what `fetch 3`, or rsync's `Number of deleted files: 1,234`, says
-    sed -n "s/^$1:* *\([0-9,.]*\).*/\1/p" "$2" 2>/dev/null | tail -n 1 | tr -d ,. | grep . || echo 0
+    awk -v name="$1" 'index($0, name) == 1 {
+        found = substr($0, length(name) + 1)
+        sub(/^:* */, "", found)
+        sub(/[^0-9,.].*/, "", found)
+        gsub(/[,.]/, "", found)
+    } END { print found == "" ? 0 : found }' "$2" 2>/dev/null || echo 0
 }
 few() { # how many would be deleted, how many there are
     if [ "$1" -gt @FEW@ ] && awk "BEGIN { exit !($1 > $2 * $share) }"; then
@@ -66,6 +74,10 @@ few() { # how many would be deleted, how many there are
 }
 summed() { # tree: says how many bytes there are, for whoever watches
     tr '\n\000' ' \n' | awk -v tree="$1" '{ all += $1 } END { printf "size %d %.0f\n", tree, all }'
+}
+measured() { # tells how large all trees are when that is known; no pass waits for it
+    rm -f "$sizes"
+    ( all_sizes >"$sizes.part" && mv "$sizes.part" "$sizes" ) >/dev/null 2>&1 9>&- &
 }
 here() { find "$target" -mindepth 1 -printf . | wc -c; }
 able() { # which attributes both hosts can keep: access lists and those that users set
@@ -141,8 +153,9 @@ whole_pass() {
     # Comparing contents, rsync may set a time and send nothing; only told to say so does it log that as well.
     contents= checksum="--checksum --out-format=%i"
     if [ $delete -eq 1 ] && [ $quick -eq 0 ]; then contents=$checksum; fi
-    # What stood there before the first pass may have the size and time of mail, and another content.
-    if [ ! -s "$log" ] && [ -n "$(find "$target" -type f -print -quit)" ]; then contents=$checksum; fi
+    first=0
+    if [ ! -s "$log" ] && [ -n "$(find "$target" -type f -print -quit)" ]; then first=1; fi
+    if [ $quick -eq 0 ] && [ $first -eq 1 ]; then contents=$checksum; fi
     if [ $quick -eq 1 ]; then asked told mark; fi
     looked=$(now)
     attributes=$(able)
@@ -154,10 +167,22 @@ whole_pass() {
         few "$extra" "$(here)"
         contents="$contents --max-delete=$((extra + extra / 10 + 100))"
     fi
-    if [ $delete -eq 0 ] && [ $number -eq 0 ]; then all_sizes & fi
-    if [ $delete -eq 0 ]; then run copy_streams "$streams" $contents; else run copy_all $contents; fi
+    if [ $quick -eq 1 ] && [ $first -eq 1 ]; then standing; fi
+    if [ $delete -eq 0 ]; then
+        sizes=$state/sizes
+        if [ $number -eq 0 ]; then measured; fi
+        # Asking each file for them takes a seventh of a first copy's time; the pass that deletes brings them.
+        attributes=
+        run copy_streams "$streams" $contents
+    else
+        run copy_all $contents
+    fi
     if [ $quick -eq 1 ] && [ $delete -eq 1 ]; then equal; elif [ $quick -eq 1 ]; then asked kept keep seen -; noted; fi
     written whole
+}
+standing() { # what stood there before the first pass may have the size and time of mail, and another content
+    (cd "$target" && eval "find . $prune -type f -print0") >"$work/standing" || exit 1
+    run copy_listed $checksum <"$work/standing"
 }
 noted() { # how the tree is here now: what changes from now on without a pass, others changed
     cd "$target" && note_here "$state/here-$number" && : >"$state/touched-$number" || exit 1
@@ -180,12 +205,17 @@ equal() { # of what changed since the first pass contents are compared, for size
 differences() {
     begin
     look exact
-    sed 's/^/changed by others: /' "$work/foreign"
-    encoded <"$work/extra" | sed 's/^/extra /'
-    if [ -s "$work/wanted" ]; then prove_listed <"$work/wanted"; fi
+    head -n @MOST@ "$work/foreign" | sed 's/^/changed by others: /'
+    encoded <"$work/extra" | head -n @MOST@ | sed 's/^/extra /'
+    if [ -s "$work/wanted" ]; then
+        prove_listed <"$work/wanted" >"$work/proved" || exit
+        head -n @MOST@ "$work/proved"
+    fi
 }
 written() { # kind: what the pass took, for predictions
-    entries=$(cat "$work/stream" "$work/told" 2>/dev/null | sed -n 's/^total //p' | tr ' ' '\n' | tail -n 1)
+    # A look at what changed tells how many names it stats, the one at everything how many there are.
+    if [ -e "$work/stream" ]; then entries=$(awk '/^total / { found = $NF } END { print found }' "$work/stream"); fi
+    if [ -e "$work/told" ]; then entries=$(awk '/^total / { found = $2 } END { print found }' "$work/told"); fi
     awk -v begun=$begun -v looked=$looked -v compared=$compared -v ended="$(now)" -v OFS='\t' 'BEGIN {
         if (looked < begun) looked = begun
         if (compared < looked) compared = looked
@@ -202,4 +232,5 @@ written() { # kind: what the pass took, for predictions
     .replace("@CUT@", str(CUT))
     .replace("@VANISHED@", "24")
     .replace("@FEW@", str(FEW))
+    .replace("@MOST@", str(MOST))
 )

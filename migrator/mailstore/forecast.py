@@ -24,13 +24,13 @@ _START = 0.3
 """Seconds that an rsync takes for nothing, where no pass has shown it: start-up at both ends, and the key."""
 
 _ENTRY = 50e-6
-"""Seconds that the sweep takes for each entry: it looks at everything twice, once to count what it would delete."""
+"""Seconds that the sweep takes for each name of a tree: it looks at all twice, once to count what it would delete."""
 
 _DELIVERY = 0.015
 """Seconds that the queue takes at the end for each change of the mailboxes while mail waited: half of them are mail."""
 
 _COMMANDS = 2
-"""Commands that each pass over a tree takes: the pass itself, and its proof."""
+"""Commands that each pass takes: the pass itself, over all trees at once, and its proof."""
 
 _TELLING = 1_000_000
 """Bytes from which a pass says something of the line's rate rather than of rsync's start."""
@@ -155,18 +155,21 @@ def predict(
     rate = _rate(passes)
     start = _start(passes, rate)
     entries = sum(history[-1].entries for history in histories)
-    between = entries * _ENTRY + orchestration.sweeping + orchestration.seconds(round_trip)
-    copy = proof = 0.0
+    names = sum(max(one.entries for one in history) for history in histories)
+    between = names * _ENTRY + orchestration.sweeping + orchestration.seconds(round_trip)
+    copies, proofs, looks = [], [], []
     for history in histories:
         last = history[-1]
         share = between / _interval(history)
         transfer = _transfer(last, share, rate, start)
-        copy += last.look + last.compare + transfer
-        proof += last.look + last.compare + (transfer if last.fetched * share >= 0.5 else 0.0)
+        looks.append(last.look + last.compare)
+        copies.append(looks[-1] + transfer)
+        proofs.append(looks[-1] + (transfer if last.fetched * share >= 0.5 else 0.0))
+    whole = [history[-1].kind == "whole" for history in histories]
+    copy, proof, quiet = (_at_once(each, whole) for each in (copies, proofs, looks))
     changes = sum(history[-1].changes / _interval(history) for history in histories)
-    quiet = sum(history[-1].look + history[-1].compare for history in histories)
-    asked = trees * _COMMANDS * (1 + orchestration.again) * round_trip
-    beside = sessions + copy + proof + orchestration.again * 2 * quiet + asked
+    asked = _COMMANDS * (1 + orchestration.again) * round_trip
+    beside = max(0.0, sessions - orchestration.ahead) + copy + proof + orchestration.again * 2 * quiet + asked
     mail = beside + orchestration.until_mail(round_trip)
     looked = sum(history[-1].look for history in histories)
     return Forecast(
@@ -180,7 +183,7 @@ def predict(
         changes_a_second=changes,
         bytes_a_second=rate,
         round_trip=round_trip,
-        commands=orchestration.commands + trees * _COMMANDS * (1 + orchestration.again),
+        commands=orchestration.commands + _COMMANDS * (1 + orchestration.again),
     )
 
 
@@ -192,6 +195,14 @@ def shrinking(passes: Sequence[Pass]) -> bool:
         return True
     last, before = (sum(history[place].seconds for history in histories) for place in (-1, -2))
     return last < 0.8 * before
+
+
+def _at_once(seconds: Sequence[float], whole: Sequence[bool]) -> float:
+    """Return what all trees take: what changed is copied at once, as it was when it was measured; a whole one alone."""
+    pairs = list(zip(seconds, whole, strict=True))
+    return max((took for took, alone in pairs if not alone), default=0.0) + sum(
+        took for took, alone in pairs if alone
+    )
 
 
 def _interval(history: Sequence[Pass]) -> float:

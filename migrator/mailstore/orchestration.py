@@ -22,14 +22,16 @@ class Cost:
 class Orchestration:
     """The steps of a cutover while mail waits, and those after it until the mailboxes are open.
 
-    `sweeping` are the seconds of the sweep beside its look at every entry; `again` is how many passes follow the final
-    one while mail waits, with nothing left to copy.
+    `sweeping` are the seconds of the sweep beside its look at every name; `again` is how many passes follow the final
+    one while mail waits, with nothing left to copy; `ahead` are the seconds, beside those of the commands, that open
+    sessions have had when their end is waited for.
     """
 
     waiting: Mapping[str, Cost]
     opening: Mapping[str, Cost]
     sweeping: float = 2.0
     again: int = 0
+    ahead: float = 0.0
 
     @property
     def commands(self) -> int:

@@ -14,23 +14,39 @@ _STATISTIC = re.compile(r"(?:Number of|Total) ([a-z ]{1,40}): ([\d,.]{1,30})", r
 _ITEM = re.compile(
     r"(?:[<>ch.*][fdLDS][cstpoguaxbTn.+?]{9}|\*deleting  ?|[<>ch.][fdLDS]\S{5,12}) +(\S.*)", re.DOTALL
 )
-THIN_BYTES = 1_000_000
-"""How many bytes more are copied when progress is told again: rsync tells of it after every file, however small."""
-
-THIN = r"""thinner=awk
-if awk -W interactive 'BEGIN { exit 0 }' </dev/null >/dev/null 2>&1; then thinner='awk -W interactive'; fi
-thin() { # passes on what rsync prints, and of its progress as much as somebody can read
-    stdbuf -oL tr '\r' '\n' | $thinner '
-        /^ *[0-9][0-9.,]* +[0-9]+% / {
-            bytes = $1
-            gsub(/[,.]/, "", bytes)
-            if (bytes + 0 < next_one) next
-            next_one = bytes + @BYTES@
-        }
-        { print; fflush() }'
+TELL = r"""telling() { # file, command: what it prints goes into the file, its progress is told, at the end its figures
+    printed=$1
+    shift
+    : >"$printed" || return 1
+    # Its sleep outlives it, and must not hold the lock of the migration meanwhile (hosts/script.py).
+    ( exec 9>&-; tell_from "$printed" ) &
+    teller=$!
+    "$@" >>"$printed"
+    told=$?
+    kill $teller 2>/dev/null
+    wait $teller 2>/dev/null
+    tail -c 4000 "$printed" | tr '\r' '\n' | last_progress
+    tail -c 4000 "$printed" | tr '\r' '\n' | sed -n '/^Number of files: /,$p'
+    return $told
 }
-""".replace("@BYTES@", str(THIN_BYTES))
-"""sh text that defines `thin`, a filter for what rsync prints on a host (--info=progress2): millions of lines else."""
+last_progress() { grep -E '^ *[0-9][0-9.,]* +[0-9]+%' | tail -n 1; }
+tell_from() { # file: rsync tells of its progress after each file, however small; what was told needs no room any more
+    while sleep 1 </dev/null >/dev/null 2>&1; do
+        if [ -s "$sizes" ]; then cat "$sizes" && sizes=; fi
+        tail -c 400 "$1" | tr '\r' '\n' | last_progress
+        length=$(wc -c <"$1")
+        if [ "$length" -gt 1000000 ]; then
+            fallocate --punch-hole --length $(((length - 8192) / 4096 * 4096)) "$1" >/dev/null 2>&1
+        fi
+    done
+}
+"""
+"""sh text that defines `telling FILE COMMAND…` for an rsync with --info=progress2 --stats; it returns its status.
+
+What the file `sizes` names is told once, when it is there.
+
+Through a pipe to a filter each of a million lines would wake two processes more.
+"""
 
 _SCALE = {"B": 1, "kB": 1000, "MB": 1000**2, "GB": 1000**3, "TB": 1000**4}
 

@@ -8,18 +8,19 @@ next pass over the whole tree.
 
 from __future__ import annotations
 
-from migrator.mailstore import progress
-
 SAMPLE = 3
 """How long the speed is measured before another stream is tried, and with it, in seconds."""
 
-REWARD = 1.15
-"""How much quicker the whole has to become for a stream to stay."""
+REWARD = 0.9
+"""By which factor the whole has to become quicker for a stream to stay: one that does no harm may do good later."""
 
-SMALLEST = 32 * 1024 * 1024
+SMALLEST = 64 * 1024 * 1024
 """What a part has at least, in bytes, if there is more: each costs the start of an rsync."""
 
-MOST_PARTS = 60
+MOST_PARTS = 24
+
+LOOKS = 5
+"""How often in a second it is looked whether all have ended."""
 
 # Sorted by size. A name is escaped where rsync would take it for a pattern (rsync(1), INCLUDE/EXCLUDE PATTERN RULES).
 # Names travel without newlines (\001 in their place), so that every awk can read them.
@@ -48,8 +49,8 @@ streams_allowed() { # most: how many streams the processors of both hosts bear
     here=$(getconf _NPROCESSORS_ONLN) && there=$(able_there | sed -n '1s/.* //p') || return 1
     case $there in ''|*[!0-9]*) return 1 ;; esac
     if [ "$there" -lt "$here" ]; then here=$there; fi
-    # One rsync and its ssh keep two processors busy: where there are no more, another stream only takes turns.
-    if [ "$1" = auto ]; then echo $((here / 2)); elif [ "$1" -lt "$here" ]; then echo "$1"; else echo "$here"; fi
+    # What writes the files on the new host keeps one processor busy.
+    if [ "$1" = auto ] || [ "$1" -gt "$here" ]; then echo "$here"; else echo "$1"; fi
 }
 streams_worker() { # copy number options
     worker=$1
@@ -59,16 +60,16 @@ streams_worker() { # copy number options
         if [ -e "$streams/enough-$number_of_worker" ]; then break; fi
         mkdir "$part.taken" 2>/dev/null || continue
         tr '\n\001' '\000\n' <"$part" >"$part.names"
-        {
-            "$worker" "$@" --from0 --include-from="$part.names" --exclude='/*' 2>"$part.said"
-            echo $? >"$part.status"
-        } | thin >"$part.out"
+        "$worker" "$@" --from0 --include-from="$part.names" --exclude='/*' >"$part.out" 2>"$part.said"
+        echo $? >"$part.status"
+        # Of a part that has ended its figures are left.
+        tail -c 4000 "$part.out" >"$part.end" && mv "$part.end" "$part.out"
     done
 }
-streams_bytes() { # what was copied until now
-    cat "$streams"/part-???.out 2>/dev/null | tr '\r' '\n' | awk '
-        /^ *[0-9][0-9.,]* +[0-9]+%/ { gsub(/[,.]/, "", $1); if ($1 + 0 < last) done += last; last = $1 + 0 }
-        /^Number of files:/ { done += last; last = 0 }
+streams_bytes() { # what was copied until now: of each part the last that its rsync told
+    tail -v -c 1500 "$streams"/part-???.out 2>/dev/null | tr '\r' '\n' | awk '
+        /^==> / { done += last; last = 0 }
+        /^ *[0-9][0-9.,]* +[0-9]+%/ { gsub(/[,.]/, "", $1); if ($1 + 0 > last) last = $1 + 0 }
         END { printf "%.0f\n", done + last }'
 }
 streams_told() { # what rsync itself would tell: bytes, share, bytes a second, time to go
@@ -91,13 +92,16 @@ streams_watch() { # most, options: adds streams while it is worth it, and return
     settled=0
     streams_worker copy_all 1 "$@" &
     workers=$!
+    ticks=0
     while :; do
         alive=0
         for worker in $workers; do
             if kill -0 "$worker" 2>/dev/null; then alive=1; fi
         done
         if [ $alive -eq 0 ]; then break; fi
-        sleep 1
+        sleep @PAUSE@
+        ticks=$((ticks + 1))
+        if [ $((ticks % @LOOKS@)) -ne 0 ]; then continue; fi
         at=$((at + 1))
         now_copied=$(streams_bytes)
         streams_told "$now_copied" "$((now_copied / at))"
@@ -117,11 +121,12 @@ streams_watch() { # most, options: adds streams while it is worth it, and return
             workers="$workers $!"
         fi
     done
-    wait
+    wait $workers
 }
 streams_summed() { # the statistics of all parts as those of one, and the worst exit status
     cat "$streams"/part-???.said >&2
-    cat "$streams"/part-???.out | awk '
+    cat "$streams"/part-???.out >"$streams/all"
+    tr '\r' '\n' <"$streams/all" | awk '
         /^(Number of|Total) [a-z ()]+: [0-9]/ {
             name = $0; sub(/:.*/, "", name)
             value = $0; sub(/^[^:]*: /, "", value); sub(/ .*/, "", value); gsub(/[,.]/, "", value)
@@ -157,8 +162,7 @@ copy_streams() { # most, options
         streams_watch "$most" "$@"
         streams_summed
     else
-        { copy_all "$@"; echo $? >"$streams/status"; } | thin
-        return "$(cat "$streams/status")"
+        copy_all "$@"
     fi
 }
 """
@@ -167,7 +171,7 @@ copy_streams() { # most, options
 def functions() -> str:
     """Return sh text that defines `copy_streams MOST OPTION…`: the copy of a whole tree by at most so many streams.
 
-    MOST is a number, or `auto`: one for every two processors that both hosts have.
+    MOST is a number, or `auto`: as many as the host has processors that has fewer.
 
     The script has defined `copy_all OPTION…`, one rsync over the whole tree that tells --info=progress2 and --stats,
     `copy_beside`, the same with a connection of its own, `sizes_there`, which prints what the old host says to
@@ -176,4 +180,5 @@ def functions() -> str:
     """
     text = _FUNCTIONS.replace("@MOST_PARTS@", str(MOST_PARTS)).replace("@SMALLEST@", str(SMALLEST))
     text = text.replace("@SAMPLE@", str(SAMPLE)).replace("@REWARD@", str(round(100 * REWARD)))
-    return f"streams_awk='{_SPLIT}'\n{progress.THIN}{text}"
+    text = text.replace("@LOOKS@", str(LOOKS)).replace("@PAUSE@", f"{1 / LOOKS:.1f}")
+    return f"streams_awk='{_SPLIT}'\n{text}"

@@ -71,13 +71,16 @@ class Way:
         """
         keys, control = self._keys, shlex.quote(self.control)
         folder = shlex.quote(arrivals.folder(self.name, self.state))
+        unknown = f"{folder}/ciphers-unknown"
         # Of options that contradict each other ssh takes the first.
         master = f"-f -N -o ControlMaster=yes -o ControlPersist={PERSIST}"
         return (
             f'{_HOME}ciphers=$(cat "{keys.ciphers}" 2>/dev/null) || ciphers=\n'
             # An older ssh ends where it does not know one of them, or how to put them before the others.
-            'ssh -G -o Ciphers="$ciphers" localhost >/dev/null 2>&1 </dev/null || ciphers=\n'
+            f"if [ -e {unknown} ]; then ciphers=; fi\n"
             f"if ! ssh -O check -o ControlPath={control} {self.destination} </dev/null >/dev/null 2>&1; then\n"
+            '    if ! ssh -G -o Ciphers="$ciphers" localhost >/dev/null 2>&1 </dev/null; then\n'
+            f"        ciphers=\n        (umask 077; mkdir -p {folder} && : >{unknown})\n    fi\n"
             f"    rm -f {control}\n    (\n        umask 077\n        mkdir -p {folder}\n        cd / || exit 1\n"
             f"        exec setsid {self._words(self.control, master)} {self.destination}\n"
             "    ) </dev/null >/dev/null 2>&1 9>&- || :\nfi\n"

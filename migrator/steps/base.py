@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -41,11 +41,11 @@ class Names(Protocol):
 class Copies(Protocol):
     """What a step may ask about a tree of the plan on both hosts. Nothing is transferred."""
 
-    def differences(self, tree: int) -> tuple[str, ...]:
-        """Return in what a tree differs, old against new, by contents, as rsync itemizes it; empty: they are equal.
+    def differences(self, trees: Sequence[int], *, longest: float) -> tuple[tuple[str, ...], ...]:
+        """Return in what each of the trees differs, old against new, by contents, as rsync itemizes it.
 
-        What cannot have changed since a pass that proved it equal is not read again. Raises CommandFailed, HostError
-        where nobody can tell.
+        Empty: they are equal. What cannot have changed since a pass that proved it equal is not read again. Raises
+        CommandFailed, HostError where nobody can tell, or not within `longest` seconds.
         """
 
     def homeless(self, tree: int) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from migrator.errors import StartOver
 from migrator.net.firewall import CLOSED, OPEN, PortState
 from migrator.steps.base import Context, Phase, Step
 from migrator.steps.common import daemons, port
+from migrator.steps.common.at_once import at_once
 from migrator.steps.common.passes import expect_equal, guard, last_pass
 from migrator.steps.drain import expect_old_closed
 
@@ -24,10 +25,11 @@ class FinalCopy(Step):
 
     def ready(self, context: Context) -> None:
         """Raise StartOver where the new host could take mail meanwhile, Refused where it did: it would be deleted."""
-        expect_closed(context)
-        guard(context, interrupted=True)
-        if context.plan.cutover.strategy == "firewall":
-            expect_old_closed(context)
+        at_once(
+            lambda: expect_closed(context),
+            lambda: guard(context, interrupted=True),
+            lambda: _expect_old_waits(context),
+        )
 
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield a pass over what changed since the sweep; where that did not make them equal, one over everything."""
@@ -35,7 +37,7 @@ class FinalCopy(Step):
 
     def verify(self, context: Context) -> None:
         """Compare by checksum, with the new host still closed. Raises VerifyFailed where anything differs."""
-        if port.state(context, "old") == PortState(OPEN) and context.plan.cutover.strategy == "firewall":
+        if context.plan.cutover.strategy == "firewall" and port.state(context, "old") == PortState(OPEN):
             # The old port's timer went off during the pass. Mail comes in there again, so nothing can be equal;
             # `settle` proves the copy once the relay is loaded.
             return
@@ -43,9 +45,15 @@ class FinalCopy(Step):
         expect_closed(context)
 
 
+def _expect_old_waits(context: Context) -> None:
+    if context.plan.cutover.strategy == "firewall":
+        expect_old_closed(context)
+
+
 def expect_closed(context: Context) -> None:
     """Raise StartOver where the new host is not closed any more: it was rebooted, or somebody opened it."""
-    found, listeners = port.state(context, "new"), daemons.running(context.new).listeners
+    found, running = at_once(lambda: port.state(context, "new"), lambda: daemons.running(context.new))
+    listeners = running.listeners
     if found != PortState(CLOSED) or listeners:
         raise StartOver(
             "the new host is not closed any more: it was rebooted, or somebody opened it",

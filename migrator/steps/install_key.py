@@ -17,6 +17,7 @@ from migrator.mailstore.wrapper import wrapper_script
 from migrator.plan import Plan, SyncTree
 from migrator.steps.base import Context, Phase, Step
 from migrator.steps.common import push_key
+from migrator.steps.common.at_once import at_once
 from migrator.steps.common.door import door as door_of
 from migrator.steps.common.key_files import authorized, key_owner, key_pair, known_host
 
@@ -61,14 +62,20 @@ class InstallKey(Step):
 
 def installed(context: Context) -> tuple[HostName, ...]:
     """Return the hosts that hold a part of this migration's key."""
-    pushing = push_key.needed(context)
-    found: list[HostName] = []
-    if authorized(context, "old", door_of(context)) or (pushing and push_key.installed(context, "old")):
-        found.append("old")
+    hosts: tuple[HostName, ...] = ("old", "new")
+    held = at_once(lambda: _old_holds(context), lambda: _new_holds(context))
+    return tuple(host for host, holds in zip(hosts, held, strict=True) if holds)
+
+
+def _old_holds(context: Context) -> bool:
+    entered = authorized(context, "old", door_of(context))
+    return entered or (push_key.needed(context) and push_key.installed(context, "old"))
+
+
+def _new_holds(context: Context) -> bool:
     files = context.new.read_files(_keys(context).files).values()
-    if any(text is not None for text in files) or (pushing and push_key.installed(context, "new")):
-        found.append("new")
-    return tuple(found)
+    kept = any(text is not None for text in files)
+    return kept or (push_key.needed(context) and push_key.installed(context, "new"))
 
 
 def removal(context: Context, host: HostName) -> Shell:

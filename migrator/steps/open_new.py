@@ -23,7 +23,7 @@ class OpenNew(Step):
 
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield the opening. From here on the new host holds mail of its own, which a rollback brings home."""
-        if port.state(context, "new") == PortState(OPEN) and "open-new.timer" in context.memory:
+        if "open-new.timer" in context.memory and port.state(context, "new") == PortState(OPEN):
             return
         start = boot.release(context.plan.name) + daemon.start(context.facts("new"))
         script = start + port.no_timer(context) + port.reopen(context, "new")

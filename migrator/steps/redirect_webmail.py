@@ -11,6 +11,7 @@ from migrator.change import Change, FileEdit, Note, Undo, Upload
 from migrator.errors import MigrateError, VerifyFailed
 from migrator.plan import WebmailPlan
 from migrator.steps.base import Context, Phase, Step
+from migrator.steps.common.at_once import at_once
 
 BY_HAND = "redirect-webmail.by-hand"
 
@@ -22,6 +23,22 @@ class Server:
     name: str
     path: str
     reload: str
+
+
+_SERVERS = {
+    "nginx": Server("nginx", "/etc/nginx/conf.d/000-migrate-webmail.conf", "nginx -t && nginx -s reload"),
+    "apache2ctl": Server(
+        "apache",
+        "/etc/apache2/conf-enabled/migrate-webmail.conf",
+        "apache2ctl configtest && apache2ctl graceful",
+    ),
+    "httpd": Server(
+        "apache",
+        "/etc/httpd/conf.d/000-migrate-webmail.conf",
+        "apachectl configtest && apachectl graceful",
+    ),
+}
+"""By the program of each, those first that count where several are there; nginx does only where it runs."""
 
 
 class RedirectWebmail(Step):
@@ -36,7 +53,7 @@ class RedirectWebmail(Step):
         webmail = context.plan.webmail
         if webmail is None or _redirected(context, webmail):
             return
-        server = _server(context)
+        server, before = _server(context)
         text = redirect(server.name, webmail) if server else None
         if server is None or text is None:
             if BY_HAND not in context.memory:
@@ -48,7 +65,6 @@ class RedirectWebmail(Step):
                     {BY_HAND: "said"},
                 )
             return
-        before = context.old.read_file(server.path)
         old = None if before is None else before.encode("utf-8", "surrogateescape")
         new = text.encode("ascii")
         yield Change(
@@ -98,19 +114,19 @@ def redirect(server: str, webmail: WebmailPlan) -> str | None:
     )
 
 
-def _server(context: Context) -> Server | None:
-    """Return the old host's web server as its programs and its answer tell."""
-    programs = context.facts("old").programs
-    running = context.old.read("ps", "-e", "-o", "comm=").stdout.split()
-    if "nginx" in programs and "nginx" in running:
-        return Server("nginx", "/etc/nginx/conf.d/000-migrate-webmail.conf", "nginx -t && nginx -s reload")
-    if "apache2ctl" in programs:
-        path = "/etc/apache2/conf-enabled/migrate-webmail.conf"
-        return Server("apache", path, "apache2ctl configtest && apache2ctl graceful")
-    if "httpd" in programs:
-        path = "/etc/httpd/conf.d/000-migrate-webmail.conf"
-        return Server("apache", path, "apachectl configtest && apachectl graceful")
-    return None
+def _server(context: Context) -> tuple[Server | None, str | None]:
+    """Return the old host's web server as its programs and its answer tell, and what its file of ours holds now."""
+    known = {
+        program: server for program, server in _SERVERS.items() if program in context.facts("old").programs
+    }
+    listed, texts = at_once(
+        lambda: context.old.read("ps", "-e", "-o", "comm="),
+        lambda: context.old.read_files([server.path for server in known.values()]),
+    )
+    if "nginx" not in listed.stdout.split():
+        known.pop("nginx", None)
+    server = next(iter(known.values()), None)
+    return server, texts[server.path] if server else None
 
 
 def _redirected(context: Context, webmail: WebmailPlan) -> bool:

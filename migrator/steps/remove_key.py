@@ -24,12 +24,16 @@ class RemoveKey(Step):
 
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield for each host the removal of its part of the key, and of the folder of the run's state."""
-        keyed, kept = at_once(lambda: installed(context), lambda: _kept(context))
+        keyed, kept, removals_ = at_once(
+            lambda: installed(context),
+            lambda: _kept(context),
+            lambda: {host: removal(context, host).script for host in _HOSTS},
+        )
         for host in _HOSTS:
             parts, scripts = [], []
             if host in keyed:
                 parts.append("the run's key")
-                scripts.append(removal(context, host).script)
+                scripts.append(removals_[host])
             if host in kept:
                 parts.append(state_folder(context))
                 scripts.append(forget(context, host).script)

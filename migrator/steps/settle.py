@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from migrator.change import Change
 from migrator.steps.base import Context, Phase, Step
+from migrator.steps.common.at_once import at_once
 from migrator.steps.common.draining import drained, expect_drained
 from migrator.steps.common.passes import expect_equal, guard, last_pass
 from migrator.steps.final_copy import expect_closed
@@ -23,8 +24,7 @@ class Settle(Step):
 
     def ready(self, context: Context) -> None:
         """Raise StartOver where the new host could take mail meanwhile, Refused where it did."""
-        expect_closed(context)
-        guard(context, interrupted=True)
+        at_once(lambda: expect_closed(context), lambda: guard(context, interrupted=True))
 
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield a wait for deliveries under the earlier configuration, then a pass over what they left."""

@@ -63,8 +63,10 @@ def _expect_arrival(context: Context, host: str) -> None:
             raise _missing(host, token)
         context.sleep(1.0)
         waited += 1
-    _expect_route(context, host, places[0])
-    if strays := _places(context, "old", token):
+    _, strays = at_once(
+        lambda: _expect_route(context, host, places[0]), lambda: _places(context, "old", token)
+    )
+    if strays:
         raise VerifyFailed(
             "the test message stands in a mailbox of the old host",
             host="old",

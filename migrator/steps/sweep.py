@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from migrator.change import Change
 from migrator.steps.base import Context, Phase, Step
+from migrator.steps.common.at_once import at_once
 from migrator.steps.common.passes import guard, one_pass
 from migrator.steps.final_copy import expect_closed
 
@@ -19,8 +20,7 @@ class Sweep(Step):
 
     def ready(self, context: Context) -> None:
         """Raise StartOver where the new host could take mail meanwhile, Refused where it did: it would be deleted."""
-        expect_closed(context)
-        guard(context, interrupted=True)
+        at_once(lambda: expect_closed(context), lambda: guard(context, interrupted=True))
 
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield the pass, unless it was made. Nobody waits for it: mail still goes to the old host alone."""

@@ -31,7 +31,7 @@ class Wait(Step):
             return
         if now < window.start:
             opens = f"the maintenance window opens at {window.start.isoformat()}"
-            raise NotReady(opens, until=clock.here(context, window.start))
+            raise NotReady(opens, until=clock.here(context, window.start, now))
         if now >= window.end:
             raise NotReady(
                 f"the maintenance window has closed at {window.end.isoformat()}",
@@ -62,6 +62,6 @@ def _expect_dry_caches(context: Context, now: datetime) -> None:
     if now < until:
         raise NotReady(
             f"resolvers may hold the old address with its old TTL until {until.isoformat(timespec='seconds')}",
-            until=clock.here(context, until),
+            until=clock.here(context, until, now),
             advice=f"run again then (or with --wait); --force {EARLY} does not wait",
         )

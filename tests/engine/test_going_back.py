@@ -54,7 +54,7 @@ class Copy(Survey):
 
     def changes(self, context: Context) -> Iterator[Change]:
         if "copied" not in context.memory:
-            yield Change("copy", Rsync(0, delete=True), Undo.NOT_NEEDED, {"copied": "all"})
+            yield Change("copy", Rsync((0,), delete=True), Undo.NOT_NEEDED, {"copied": "all"})
 
 
 class Open(Survey):

@@ -30,7 +30,7 @@ def executor(plan: Plan | None = None) -> DryRunExecutor:
 COMMANDS: list[Command] = [
     Shell("old", "touch /x"),
     Upload("old", (FileEdit("/etc/x", None, b"x"),)),
-    Rsync(0),
+    Rsync((0,)),
     DnsUpdate("mail.example.test", ()),
     SendProbe("198.51.100.10", "a@b.test", "c@d.test", "t"),
     Note(),
@@ -87,10 +87,12 @@ def test_rsync_tells_its_own_counts_or_why_it_cannot(monkeypatch: pytest.MonkeyP
         return Output(0, STATS, "")
 
     monkeypatch.setattr(copies, "rehearse", rehearse)
-    assert executor().preview(Rsync(0, delete=True)).endswith("4 of 7 files to copy, 10 bytes; 0 to delete")
+    assert (
+        executor().preview(Rsync((0,), delete=True)).endswith("4 of 7 files to copy, 10 bytes; 0 to delete")
+    )
     assert {"--dry-run", "--delete-after"} <= set(asked[0])
     monkeypatch.setattr(copies, "rehearse", lambda *_words, **_names: Output(12, "broken", "sh: no rsync"))
-    assert "cannot tell yet" in executor().preview(Rsync(0))
+    assert "cannot tell yet" in executor().preview(Rsync((0,)))
 
 
 def test_differences_are_rsyncs_lines_and_its_failure_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,22 +101,31 @@ def test_differences_are_rsyncs_lines_and_its_failure_is_one(monkeypatch: pytest
     between = copies.RsyncCopies(make_plan(), Host("old"), new)  # type: ignore[arg-type]
     listing = Output(0, ">f+++++++++ a\n.d..t...... ./\n*deleting   b\n", "")
     monkeypatch.setattr(copies, "rehearse", lambda *_words, **_names: listing)
-    assert between.differences(0) == (">f+++++++++ a", "*deleting   b")
+    assert between.differences([0], longest=60)[0] == (">f+++++++++ a", "*deleting   b")
     monkeypatch.setattr(copies, "rehearse", lambda *_words, **_names: Output(23, "", "denied"))
     with pytest.raises(CommandFailed) as caught:
-        between.differences(0)
+        between.differences([0], longest=60)[0]
     assert caught.value.seen == "denied"
 
 
 def test_where_a_pass_made_the_trees_equal_only_what_may_have_changed_since_is_compared() -> None:
     new = Host("new")
     between = copies.RsyncCopies(make_plan(), Host("old"), new)  # type: ignore[arg-type]
-    new.on("differences", "changed by others: ./a\nextra ./b\n>fc........ c\n.d..t...... d/\n")
-    assert between.differences(0) == ("changed by others: ./a", "extra ./b", ">fc........ c")
+    lines = ("changed by others: ./a", "extra ./b", ">fc........ c", ".d..t...... d/")
+    new.on("differences", "".join(f"0 out {line}\n" for line in lines) + "0 status 0\n")
+    assert between.differences([0], longest=60)[0] == ("changed by others: ./a", "extra ./b", ">fc........ c")
     new.on("differences", Output(255, "", "no route to host"))
     with pytest.raises(CommandFailed) as caught:
-        between.differences(0)
+        between.differences([0], longest=60)[0]
     assert caught.value.seen == "no route to host"
+
+
+def test_a_tree_of_which_nothing_is_told_is_not_equal() -> None:
+    new = Host("new")
+    between = copies.RsyncCopies(make_plan(), Host("old"), new)  # type: ignore[arg-type]
+    new.on("differences", "0 out >fc........ c\n")
+    with pytest.raises(CommandFailed):
+        between.differences([0], longest=60)
 
 
 def test_a_dns_update_is_shown_as_records_without_the_secret() -> None:

@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,9 @@ from migrator.executor import LiveExecutor
 from migrator.hosts.base import Output
 from migrator.hosts.script import BUSY
 from migrator.hosts.upload import CHANGED
+from migrator.mailstore.copying_script import CANNOT_TELL
 from migrator.net import smtp
+from migrator.plan import SyncTree
 from tests.fakes import NOON, FakeHost, make_plan
 
 STATS = "Number of files: 7 (reg: 4)\nNumber of regular files transferred: 4\nTotal transferred file size: 10 bytes\n"
@@ -29,13 +32,13 @@ class Host(FakeHost):
 class Stage:
     """An executor, its two hosts, and the events it gave."""
 
-    def __init__(self) -> None:
+    def __init__(self, **changes: Any) -> None:
         self.old, self.new = Host("old"), Host("new")
         self.events: list[Event] = []
         hosts = {"old": self.old, "new": self.new}
         self.slept: list[float] = []
         self.executor = LiveExecutor(
-            make_plan(),
+            make_plan(**changes),
             hosts,  # type: ignore[arg-type]
             notify=self.events.append,
             now=lambda: NOON,
@@ -71,7 +74,7 @@ def test_a_host_that_is_busy_is_told_as_such(stage: Stage) -> None:
 def test_a_full_disk_is_told_as_such(stage: Stage) -> None:
     stage.new.on("script", Output(1, "", "cp: error writing '/etc/x': No space left on device\n"))
     stage.new.on("rsync", Output(23, STATS, "rsync: mkstemp failed: No space left on device (28)\n"))
-    for command in (Shell("new", "script"), Rsync(0)):
+    for command in (Shell("new", "script"), Rsync((0,))):
         with pytest.raises(CommandFailed) as caught:
             stage.executor.execute(command)
         assert caught.value.host == "new"
@@ -90,7 +93,7 @@ def test_files_go_as_one_script_and_a_foreign_edit_stops_them(stage: Stage) -> N
 
 def test_a_pass_is_pulled_by_the_new_host_and_counted(stage: Stage) -> None:
     stage.new.on("rsync", Output(0, f"  1,000  50%  1.00MB/s    0:00:08\n{STATS}", ""))
-    assert stage.executor.execute(Rsync(0, delete=True))
+    assert stage.executor.execute(Rsync((0,), delete=True))
     assert "--delete-after" in stage.new.performed[0]
     assert "mover@198.51.100.10:." in stage.new.performed[0]
     progress, message = stage.events
@@ -103,16 +106,54 @@ def test_the_first_pass_tells_how_far_all_trees_are(stage: Stage) -> None:
     stage.new.on(
         "rsync", Output(0, f"size 0 2000\nsize 1 6000\n  2,000  25%  1.00MB/s    0:00:08\n{STATS}", "")
     )
-    assert stage.executor.execute(Rsync(0))
+    assert stage.executor.execute(Rsync((0,)))
     progress, _message = stage.events
     assert progress.data["overall"]["percent"] == 25
     assert "; of all trees 25 %, " in progress.text
 
 
+class TestChanges:
+    """What changed is copied of all trees at once, and each of them has its own end."""
+
+    def told(self, *ends: int) -> Output:
+        lines = [f"{tree} out {line}\n" for tree in range(len(ends)) for line in STATS.splitlines()]
+        lines += [f"{tree} said why\n{tree} status {end}\n" for tree, end in enumerate(ends)]
+        return Output(0, "".join(lines), "")
+
+    @pytest.fixture
+    def stage(self) -> Stage:
+        return Stage(sync=(SyncTree("/var/mail/", "/var/mail/"), SyncTree("/srv/mail/", "/srv/mail/")))
+
+    def test_one_script_does_for_all(self, stage: Stage) -> None:
+        stage.new.on("changed_pass", self.told(0, 0))
+        assert stage.executor.execute(Rsync((0, 1), scope="changed"))
+        (script,) = stage.new.performed
+        assert ("/var/mail/" in script, "/srv/mail/" in script) == (True, True)
+        assert [event.data["copied"] for event in stage.events if event.kind is Kind.MESSAGE] == [4, 4]
+
+    def test_where_only_a_whole_pass_can_tell_that_tree_alone_is_looked_at(self, stage: Stage) -> None:
+        stage.new.on("whole_pass$", Output(0, STATS, ""))
+        stage.new.on("changed_pass", self.told(0, CANNOT_TELL))
+        assert stage.executor.execute(Rsync((0, 1), scope="changed"))
+        assert "/srv/mail/: everything is looked at. why" in [event.text for event in stage.events]
+        assert len(stage.new.performed) == 2
+        assert "/var/mail/" not in stage.new.performed[1]
+
+    def test_one_that_fails_fails_the_pass(self, stage: Stage) -> None:
+        stage.new.on("changed_pass", self.told(0, 23))
+        with pytest.raises(CommandFailed, match="rsync of /srv/mail/ failed"):
+            stage.executor.execute(Rsync((0, 1), scope="changed"))
+
+    def test_one_whose_end_is_not_told_has_not_succeeded(self, stage: Stage) -> None:
+        stage.new.on("changed_pass", self.told(0))
+        with pytest.raises(CommandFailed, match="rsync of /srv/mail/ failed"):
+            stage.executor.execute(Rsync((0, 1), scope="changed"))
+
+
 def test_files_that_vanish_from_under_a_final_pass_fail_it_only_for_now(stage: Stage) -> None:
     stage.new.on("rsync", Output(24, STATS, "file has vanished"))
     with pytest.raises(VerifyFailed) as caught:
-        stage.executor.execute(Rsync(0, delete=True))
+        stage.executor.execute(Rsync((0,), delete=True))
     assert "something still changes" in (caught.value.advice or "")
 
 
@@ -120,7 +161,7 @@ def test_files_that_vanish_from_under_a_final_pass_fail_it_only_for_now(stage: S
 def test_a_pass_whose_connection_broke_is_tried_again_a_little_later(stage: Stage, status: int) -> None:
     outputs = [Output(status, "", "unexplained error"), Output(0, STATS, "")]
     stage.new.on("rsync", lambda _host, _text: outputs.pop(0))
-    assert stage.executor.execute(Rsync(0, delete=True))
+    assert stage.executor.execute(Rsync((0,), delete=True))
     assert stage.events[0].text == (f"/var/spool/mail/: rsync broke off with exit status {status}")
     assert stage.slept == [5]
 
@@ -128,7 +169,7 @@ def test_a_pass_whose_connection_broke_is_tried_again_a_little_later(stage: Stag
 def test_a_connection_that_breaks_each_time_fails_with_what_to_do(stage: Stage) -> None:
     stage.new.on("rsync", Output(12, "", "connection unexpectedly closed"))
     with pytest.raises(CommandFailed, match="rsync of /var/spool/mail/ failed") as caught:
-        stage.executor.execute(Rsync(0))
+        stage.executor.execute(Rsync((0,)))
     assert "connection unexpectedly closed" in (caught.value.seen or "")
     assert "the connection between the hosts broke" in (caught.value.advice or "")
     assert stage.slept == [5, 10]
@@ -137,7 +178,7 @@ def test_a_connection_that_breaks_each_time_fails_with_what_to_do(stage: Stage) 
 def test_files_that_cannot_be_read_are_not_tried_again(stage: Stage) -> None:
     stage.new.on("rsync", Output(23, "", 'rsync: failed to open "x": Permission denied (13)'))
     with pytest.raises(CommandFailed) as caught:
-        stage.executor.execute(Rsync(0))
+        stage.executor.execute(Rsync((0,)))
     assert "some files could not be copied" in (caught.value.advice or "")
     assert stage.slept == []
 

@@ -36,7 +36,7 @@ BREAKING = """#!/bin/sh
 # Is ended, all its processes, in the middle of the large mailbox.
 case $1 in --version) exec /usr/bin/rsync "$@" ;; esac
 /usr/bin/rsync "$@" & running=$!
-until ls /var/mail/.user09.* >/dev/null 2>&1; do sleep 0.02; done
+until ls /var/mail/.user09.* >/dev/null 2>&1 || ! kill -0 $running; do sleep 0.02; done
 pkill -SIGNAL -f ^/usr/bin/rsync; wait $running
 """
 
@@ -158,7 +158,7 @@ def test_what_a_reader_on_the_new_host_does_to_copies_is_no_arrival(lab: Lab) ->
 
 @pytest.mark.parametrize("sign", ["TERM", "KILL"])
 def test_what_an_rsync_that_was_ended_leaves_is_no_arrival(lab: Lab, sign: str) -> None:
-    lab.shell("old", "head -c 200000000 /dev/zero >>/var/mail/user09")
+    lab.shell("old", "head -c 200000000 /dev/urandom >>/var/mail/user09")
     replace_rsync(lab, BREAKING.replace("SIGNAL", sign))
     broken = lab.migrate("run", "--until", "presync")
     assert "rsync of /var/spool/mail/" in broken.stderr

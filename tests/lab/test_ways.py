@@ -48,3 +48,20 @@ def test_the_new_host_cannot_reach_the_old_one(lab: Lab, via: str) -> None:
     succeed(lab, "rollback")
     for role in ("old", "new"):
         expect_no_trace(lab, role)
+
+
+def test_a_large_tree_is_copied_in_parts_as_it_would_be_in_one(lab: Lab) -> None:
+    lab.shell(
+        "old",
+        "cd /var/www/web1/user && for name in big1 'big [2]' big3 'big*'; do mkdir \"$name\" && cd \"$name\" && "
+        "head -c 1000000 /dev/urandom >mbox && truncate -s 80M mbox && ln mbox again && cd ..; done",
+    )
+    succeed(lab, "run", "--until", "presync")
+    expect_copied(lab)
+    # Each part has an rsync of its own, which the log tells by its number.
+    log = lab.shell("new", "cat /var/lib/migrate/*/copied-2.log")
+    copied = [line.split() for line in log.splitlines() if line.endswith("/mbox") and "|>f" in line]
+    assert len({words[2] for words in copied}) > 1
+    kept = lab.shell("new", "cd /var/www/web1/user && find big* -name mbox -printf '%n %k\\n'").split()
+    assert kept[::2] == ["2"] * 4
+    assert all(int(blocks) < 10_000 for blocks in kept[1::2])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from migrator.mailstore.copying import Pass, look_of
 from migrator.mailstore.copying_script import CANNOT_TELL, CUT, FOREIGN, TOO_MANY
+from migrator.mailstore.progress import parse_progress, parse_statistics
 from migrator.mailstore.way import Way
 from migrator.plan import CopyPlan, SyncTree
 
@@ -59,6 +61,15 @@ class Between:
     def deleting(self, **how: float) -> Pass:
         return replace(self.planned, delete=True, **how)  # type: ignore[arg-type]
 
+    def changed(self, **how: float) -> str:
+        """Return the script of a pass over what changed."""
+        planned = replace(self.planned, **how)  # type: ignore[arg-type]
+        return planned.opening + planned.changed()
+
+    def differences(self) -> str:
+        """Return the script of a proof."""
+        return self.planned.opening + self.planned.differences()
+
     def equal(self) -> None:
         """Let a pass have made both equal."""
         for name in self.old.iterdir():
@@ -87,7 +98,7 @@ def between(tmp_path: Path) -> Between:
     program(
         tmp_path / "bin",
         "rsync",
-        'if [ "$1" = --version ]; then exit; fi\n'
+        'if [ "$1" = --version ]; then echo "    ACLs, no xattrs" | tr , "\\n"; exit; fi\n'
         'file=$HOME/told/$(ls "$HOME/told" | wc -l)\nfor each; do printf "%s\\000" "$each"; done >"$file"\n'
         'case " $* " in *" --files-from=- "*) cat >>"$file" ;; esac\n'
         'case " $* " in *" --stats "*) echo "Number of deleted files: ${DELETED:-0}" ;; esac\n',
@@ -120,10 +131,67 @@ def test_a_pass_that_cannot_keep_its_log_copies_nothing(between: Between) -> Non
     assert between.told() == []
 
 
+def test_a_rate_is_kept_by_one_stream(between: Between) -> None:
+    assert "\nstreams=auto\n" in between.planned.whole()
+    limited = replace(between.planned, copying=CopyPlan(bwlimit=10_000_000))
+    assert "\nstreams=1\n" in limited.whole()
+
+
+def test_no_pass_waits_until_it_is_known_how_large_all_trees_are(between: Between) -> None:
+    first = replace(between.planned, index=0, trees=2)
+    slow = first.whole().replace("all_sizes() {", "all_sizes() {\n    sleep 30")
+    (between.root / "look").write_text(
+        look_of("unit", 0, first.tree, spool="", state=f"{between.root}/there")
+    )
+    began = time.monotonic()
+    between.succeed(slow.replace("migrate-look-0", "migrate-look-1"))
+    assert time.monotonic() - began < 20
+
+
 def test_what_stood_there_before_is_compared_by_its_contents(between: Between) -> None:
     (between.new / "user01").write_text("mail of who knows when")
-    (words,) = between.succeed(between.planned.whole())
+    standing, everything = between.succeed(between.planned.whole())
+    assert {"--checksum", "--out-format=%i"} <= set(standing)
+    assert standing[standing.index(f"{between.new}/") + 1 :] == ["./user01"]
+    assert "--checksum" not in everything
+
+
+def test_where_find_cannot_leave_out_what_stays_behind_everything_is_compared_by_its_contents(
+    between: Between,
+) -> None:
+    (between.new / "user01").write_text("mail of who knows when")
+    tree = replace(between.planned.tree, exclude=("a//b",))
+    planned = replace(between.planned, tree=tree)
+    assert planned.prune is None
+    (words,) = between.succeed(planned.whole())
     assert {"--checksum", "--out-format=%i"} <= set(words)
+
+
+def test_access_lists_and_attributes_come_with_what_changed_and_with_the_pass_that_deletes(
+    between: Between,
+) -> None:
+    for host in (between.old, between.new):
+        (host / "user01").write_text("mail\n")
+    *_, first = between.succeed(between.planned.whole())
+    assert "--acls" not in first
+    (between.old / "user01").write_text("mail\nmail\n")
+    (changed,) = between.succeed(between.changed())
+    *_, deleting = between.succeed(between.deleting().whole())
+    assert ("--acls" in changed, "--acls" in deleting) == (True, True)
+
+
+def test_of_many_lines_of_progress_few_are_told_and_the_figures_whole(between: Between) -> None:
+    figures = "Number of files: 20,000\nNumber of regular files transferred: 20,000"
+    lines = r"""seq 20000 | awk '{ printf "\r%15d  10%%    1.00MB/s    0:00:01 (xfr#%d)", $1 * 5000, $1 }'"""
+    program(
+        between.root / "bin",
+        "rsync",
+        f'if [ "$1" = --version ]; then exit; fi\n{lines}\necho "\n{figures}"\n',
+    )
+    done = between.run(between.planned.whole())
+    told = [one for line in done.stdout.split("\n") if (one := parse_progress(line))]
+    assert (len(told) < 10, told[-1].size) == (True, 100_000_000)
+    assert parse_statistics(done.stdout).copied == 20_000
 
 
 def test_a_later_pass_names_what_changed_and_nothing_else(between: Between) -> None:
@@ -134,7 +202,7 @@ def test_a_later_pass_names_what_changed_and_nothing_else(between: Between) -> N
     between.succeed(between.planned.whole())
     (between.old / "user02").write_text("mail\nmail\n")
     (between.old / "new\nline").write_text("mail\n")
-    (words,) = between.succeed(between.planned.changed())
+    (words,) = between.succeed(between.changed())
     assert "--ignore-times" in words
     assert not any(word.startswith(("--exclude", "--delete")) for word in words)
     names = words[words.index(f"{between.new}/") + 1 :]
@@ -143,9 +211,9 @@ def test_a_later_pass_names_what_changed_and_nothing_else(between: Between) -> N
 
 
 def test_without_a_note_only_a_whole_pass_can_tell(between: Between) -> None:
-    assert between.run(between.planned.changed()).returncode == CANNOT_TELL
-    assert between.run(between.deleting().changed()).returncode == CANNOT_TELL
-    assert between.run(between.planned.differences()).returncode == CANNOT_TELL
+    assert between.run(between.changed()).returncode == CANNOT_TELL
+    assert between.run(between.changed(delete=True)).returncode == CANNOT_TELL
+    assert between.run(between.differences()).returncode == CANNOT_TELL
     assert between.told() == []
 
 
@@ -154,9 +222,9 @@ def test_one_that_deletes_removes_what_the_old_host_has_no_more(between: Between
         (between.old / name).write_text("mail\n")
     between.equal()
     (between.old / "user02").unlink()
-    between.succeed(between.deleting().changed())
+    between.succeed(between.changed(delete=True))
     assert [path.name for path in between.new.iterdir()] == ["user01"]
-    assert between.run(between.planned.differences()).stdout == ""
+    assert between.run(between.differences()).stdout == ""
 
 
 def test_more_than_its_share_is_not_deleted(between: Between) -> None:
@@ -165,10 +233,10 @@ def test_more_than_its_share_is_not_deleted(between: Between) -> None:
     between.equal()
     for number in range(ABOVE):
         (between.old / f"user{number}").unlink()
-    done = between.run(between.deleting(max_delete=0.5).changed())
+    done = between.run(between.changed(delete=True, max_delete=0.5))
     assert (done.returncode, done.stderr) == (TOO_MANY, f"{ABOVE} of {ABOVE} files would be deleted\n")
     assert len(list(between.new.iterdir())) == ABOVE
-    between.succeed(between.deleting(max_delete=1.0).changed())
+    between.succeed(between.changed(delete=True, max_delete=1.0))
     assert list(between.new.iterdir()) == []
 
 
@@ -188,9 +256,9 @@ def test_what_others_write_on_the_new_host_is_not_deleted_unseen(between: Betwee
     (between.old / "user01").write_text("mail\n")
     between.equal()
     (between.new / "user02").write_text("mail of the new host\n")
-    done = between.run(between.deleting().changed())
+    done = between.run(between.changed(delete=True))
     assert (done.returncode, done.stderr) == (FOREIGN, ".\n")
-    assert "changed by others: ." in between.run(between.planned.differences()).stdout
+    assert "changed by others: ." in between.run(between.differences()).stdout
     assert (between.new / "user02").exists()
 
 
@@ -198,19 +266,19 @@ def test_what_others_change_between_passes_is_put_right_by_one_over_everything(b
     (between.old / "user01").write_text("mail\n")
     between.succeed(between.planned.whole())
     (between.new / "user02").write_text("mail of the new host\n")
-    done = between.run(between.planned.changed())
+    done = between.run(between.changed())
     assert (done.returncode, done.stderr) == (CANNOT_TELL, "others changed it on the new host\n")
 
 
 def test_an_answer_that_was_cut_off_is_no_answer(between: Between) -> None:
     between.succeed(between.planned.whole())
     (between.root / "look").write_text("look() { echo 'D .'; }\n")
-    assert between.run(between.planned.changed()).returncode == CUT
+    assert between.run(between.changed()).returncode == CUT
 
 
 def test_each_pass_is_noted_with_what_it_took(between: Between) -> None:
     between.succeed(between.planned.whole())
-    between.succeed(between.planned.changed())
+    between.succeed(between.changed())
     lines = (between.root / "state" / "unit" / "passes").read_text().splitlines()
     words = [dict(word.split("=") for word in line.split("\t")) for line in lines]
     assert [one["kind"] for one in words] == ["whole", "changed"]

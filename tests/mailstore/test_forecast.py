@@ -102,10 +102,21 @@ class TestPredict:
         assert found.entries_a_second == pytest.approx(40_000)
         assert found.commands == 15 + 2
 
-    def test_every_tree_counts(self) -> None:
+    def test_what_changed_is_copied_of_all_trees_at_once_so_the_slowest_counts(self) -> None:
+        slow = forecast(one(0), one(60, look=3.0))
+        both = forecast(one(0), one(0, tree=1), one(60, look=3.0), one(60, tree=1), trees=2)
+        assert both.copy == pytest.approx(slow.copy)
+
+    def test_a_tree_that_is_looked_at_as_a_whole_comes_after_the_others(self) -> None:
+        long = one(60, tree=1, kind="whole", look=0.0, compare=0.0, transfer=7.0)
         single = forecast(one(0), one(60))
-        double = forecast(one(0), one(0, tree=1), one(60), one(60, tree=1), trees=2)
-        assert double.copy == pytest.approx(2 * single.copy)
+        both = forecast(one(0), one(0, tree=1, kind="whole"), one(60), long, trees=2)
+        assert both.copy == pytest.approx(single.copy + 7.0)
+
+    def test_while_a_large_store_is_swept_more_changes(self) -> None:
+        last = one(60, fetched=6000, transfer=3.3)
+        small, large = (forecast(one(0, kind="whole", entries=names), last) for names in (20_000, 1_000_000))
+        assert large.copy > small.copy + 1.0
 
     def test_sessions_that_are_open_are_waited_for(self) -> None:
         assert forecast(one(0), one(60), sessions=5.0).mail == pytest.approx(

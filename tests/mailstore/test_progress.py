@@ -1,6 +1,7 @@
 """What rsync says is understood, and what it does not say is not made up."""
 
 import subprocess
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -90,29 +91,36 @@ def test_arbitrary_text_is_borne(text: str) -> None:
     assert all(line in text for line in parse_items(text))
 
 
-class TestThin:
+class TestTelling:
     """Of what rsync tells after every file, as much is passed on as somebody can read."""
 
-    def thinned(self, text: str) -> str:
-        script = f"{progress.THIN}thin\n"
-        return subprocess.run(
-            ["sh", "-c", script], input=text, capture_output=True, text=True, check=True
-        ).stdout
+    def told(self, folder: Path, command: str) -> subprocess.CompletedProcess[str]:
+        script = f"{progress.TELL}telling {folder}/printed sh -c '{command}'\n"
+        return subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False)
 
-    def test_most_of_it_is_left_out_and_the_end_is_whole(self) -> None:
-        lines = "".join(
-            f"\r{number * 5000:15,}  10%    1.00MB/s    0:00:01 (xfr#{number})" for number in range(1, 20_001)
+    def test_progress_is_told_while_it_lasts_and_at_the_end(self, tmp_path: Path) -> None:
+        line = "{},000  10%%    1.00MB/s    0:00:01"
+        done = self.told(
+            tmp_path, f'printf "\\r{line.format(1)}"; sleep 1.5; printf "\\r{line.format(2)}\\n"'
         )
-        end = "\n\nNumber of files: 20,000\nNumber of regular files transferred: 20,000\n"
-        kept = self.thinned(lines + end)
-        found = [one for line in kept.replace("\r", "\n").split("\n") if (one := parse_progress(line))]
-        assert 90 <= len(found) <= 110
-        assert 99_000_000 <= found[-1].size <= 100_000_000
-        assert parse_statistics(kept.replace("\r", "\n")).copied == 20_000
+        assert [one.size for text in done.stdout.split("\n") if (one := parse_progress(text))] == [1000, 2000]
 
-    def test_what_has_no_progress_comes_through(self) -> None:
-        assert self.thinned("\nNumber of files: 3\n") == "\nNumber of files: 3\n"
-        assert self.thinned("") == ""
+    def test_the_figures_come_through_and_nothing_before_them(self, tmp_path: Path) -> None:
+        done = self.told(
+            tmp_path, 'echo ">f+++++++++"; printf "\\nNumber of files: 3\\nLiteral data: 5 bytes\\n"'
+        )
+        assert done.stdout == "Number of files: 3\nLiteral data: 5 bytes\n"
+        assert self.told(tmp_path, ":").stdout == ""
+
+    def test_how_large_all_trees_are_is_told_once_when_it_is_known(self, tmp_path: Path) -> None:
+        sizes = tmp_path / "sizes"
+        script = f"sizes={sizes}\n{progress.TELL}telling {tmp_path}/printed sh -c 'echo size 0 7 >{sizes}; sleep 3.5'\n"
+        done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
+        assert done.stdout == "size 0 7\n"
+
+    def test_the_status_and_the_errors_are_those_of_rsync(self, tmp_path: Path) -> None:
+        done = self.told(tmp_path, "echo why >&2; exit 23")
+        assert (done.returncode, done.stderr) == (23, "why\n")
 
 
 class TestAccount:

@@ -40,6 +40,16 @@ class Governed:
             time.sleep(0.02)
         return False
 
+    def governor(self) -> str:
+        """Return the number of the process that watches, which the shell may not have started yet."""
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+            if len(children) == 1:
+                return children[0]
+            time.sleep(0.02)
+        raise AssertionError("the shell started no governor")
+
     def end(self) -> None:
         self.process.kill()
         # The governor keeps no stream, so this does not wait for it.
@@ -83,9 +93,7 @@ def test_a_pause_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_governor_ends_with_what_it_governs(governed: Governed) -> None:
-    (governor,) = (
-        Path(f"/proc/{governed.process.pid}/task/{governed.process.pid}/children").read_text().split()
-    )
+    governor = governed.governor()
     governed.process.kill()
     governed.process.communicate(timeout=5)
     deadline = time.monotonic() + 5

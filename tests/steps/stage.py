@@ -78,9 +78,10 @@ class Stage:
     def passes(self) -> list[tuple[int, bool, str]]:
         """Return the passes of rsync that were made: the tree, whether it deletes, and its scope."""
         return [
-            (command.tree, command.delete, command.scope)
+            (tree, command.delete, command.scope)
             for command in self.executor.performed
             if isinstance(command, Rsync)
+            for tree in command.trees
         ]
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from migrator.change import Undo
 from migrator.errors import StartOver, VerifyFailed
+from migrator.hosts.base import Output
 from migrator.steps.drain import Drain
 from migrator.steps.relay import GENERATIONS
 from tests.steps.stage import LISTENER, Stage, processes, queue, queued, script, summaries
@@ -96,6 +97,15 @@ class TestQueue:
         assert script(change) == "sendmail -OMinQueueAge=0 -OQueueLA=1000 -qI4ATown\n"
         assert change.undo is Undo.NOT_NEEDED
 
+    def test_what_a_delivery_leaves_in_the_queue_when_it_ends_is_delivered_as_well(
+        self, stage: Stage
+    ) -> None:
+        processes(stage.old, NOW, BEFORE)
+        changes = stage.step.changes(stage.context())
+        assert next(changes).summary == END
+        queue(stage.old, queued("qf4ATown", "user01"))
+        assert next(changes).summary == DELIVER
+
     def test_a_hostile_name_in_the_queue_is_one_word(self, stage: Stage) -> None:
         queue(stage.old, queued("qf$(reboot) x", "user01"))
         assert script(stage.look()[0]).endswith("-qI'$(reboot) x'\n")
@@ -117,6 +127,20 @@ class TestQueue:
 
 
 class TestVerify:
+    def test_the_queue_is_looked_at_when_no_delivery_is_left_that_could_put_a_message_back(
+        self, stage: Stage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        inspect = stage.old.inspect
+        seen = []
+
+        def noting(script: str, *, timeout: float | None = None) -> Output:
+            seen.append("queue" if "read_queue" in script else "processes")
+            return inspect(script, timeout=timeout)
+
+        monkeypatch.setattr(stage.old, "inspect", noting)
+        stage.verify()
+        assert seen == ["processes", "queue"]
+
     def test_a_delivery_that_is_left_is_named(self, stage: Stage) -> None:
         processes(stage.old, NOW, BEFORE)
         failed = failure(stage)

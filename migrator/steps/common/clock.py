@@ -20,9 +20,9 @@ def agreed(context: Context) -> datetime:
     return sorted((context.now(), old, new))[1]
 
 
-def here(context: Context, moment: datetime) -> datetime:
-    """Given a moment by the agreed time, return what this machine's clock will show then."""
-    return moment + (context.now() - agreed(context))
+def here(context: Context, moment: datetime, now: datetime) -> datetime:
+    """Given a moment by the agreed time, and what that is now, return what this machine's clock will show then."""
+    return moment + (context.now() - now)
 
 
 def _time(context: Context, host: HostName) -> datetime:

@@ -9,6 +9,7 @@ from migrator.errors import VerifyFailed
 from migrator.sendmail.processes import Process
 from migrator.steps.base import Context
 from migrator.steps.common import daemons, waiting
+from migrator.steps.common.at_once import at_once
 
 PATIENCE = 30
 """Seconds in which sessions may end by themselves before idle ones are ended (RFC 5321 4.5.3.2 lets a client idle
@@ -24,14 +25,18 @@ def drained(context: Context, host: HostName, *, earlier: str | None) -> Iterato
     waited for; None waits for everything. A message that waits for a mailbox of the host itself, by an alias,
     would be delivered there after the copy: a run of the queue delivers it now.
     """
-    if left := _left(context, host, earlier):
+    left, stuck = at_once(
+        lambda: _left(context, host, earlier), lambda: waiting.for_own_mailboxes(context, host)
+    )
+    if left:
         script = daemons.end_script(left, patience=PATIENCE, longest=int(context.bounded(LONGEST)))
         yield Change(
             f"let {len(left)} sessions and deliveries end on the {host} host that began before the switch",
             Shell(host, script, timeout=LONGEST + 60, shown=f"wait for {daemons.words(left)}"),
             Undo.NOT_NEEDED,
         )
-    if stuck := waiting.for_own_mailboxes(context, host):
+        stuck = waiting.for_own_mailboxes(context, host)
+    if stuck:
         yield Change(
             f"deliver what waits for mailboxes of the {host} host itself",
             Shell(host, waiting.run_of(stuck), timeout=LONGEST),
@@ -41,6 +46,7 @@ def drained(context: Context, host: HostName, *, earlier: str | None) -> Iterato
 
 def expect_drained(context: Context, host: HostName, *, earlier: str | None) -> None:
     """Raise VerifyFailed where something on the host can still deliver to its own mailboxes."""
+    # One after the other, for a delivery that ends between the looks may leave its message in the queue.
     if left := _left(context, host, earlier):
         raise VerifyFailed(
             f"deliveries from before the switch still run on the {host} host",

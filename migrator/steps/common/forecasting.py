@@ -35,23 +35,24 @@ _LOOKS = 3
 ORCHESTRATION: Mapping[Strategy, Orchestration] = {
     "hold": Orchestration(
         waiting={
-            "relay": Cost(9, 1.3),
-            "drain": Cost(4, 0.1),
-            "final-copy": Cost(8, 0.2),
-            "open-to-old": Cost(3, 2.7),
+            "relay": Cost(6, 0.75),
+            "drain": Cost(3, 0.02),
+            "final-copy": Cost(4, 0.2),
+            "open-to-old": Cost(3, 2.15),
         },
-        opening={"flush": Cost(4, 0.4), "open-new": Cost(3, 0.3)},
+        opening={"flush": Cost(4, 0.02), "open-new": Cost(2, 0.08)},
+        ahead=0.75,  # new ones are led elsewhere while the relay is loaded
     ),
     "firewall": Orchestration(
         waiting={
-            "close-old": Cost(3, 0.1),
-            "drain": Cost(5, 0.1),
-            "move-dns": Cost(0, 0.1),
-            "final-copy": Cost(9, 0.2),
-            "relay": Cost(9, 1.2),
-            "settle": Cost(11, 0.2),
-            "open-new": Cost(3, 2.3),
-            "open-old": Cost(3, 0.1),
+            "close-old": Cost(3, 0.05),
+            "drain": Cost(4, 0.03),
+            "move-dns": Cost(0, 0.05),
+            "final-copy": Cost(5, 0.2),
+            "relay": Cost(5, 0.7),
+            "settle": Cost(7, 0.2),
+            "open-new": Cost(2, 2.15),
+            "open-old": Cost(2, 0.08),
         },
         opening={},
         again=1,  # the settling

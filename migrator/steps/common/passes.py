@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from migrator.change import Change, HostName, Rsync, Shell, Undo
@@ -23,6 +23,9 @@ REDELIVERY = (
 
 MAX_DELETE = "max-delete"
 """The word of --force that lets a pass delete more of a tree than the plan's max_delete."""
+
+PROOF = 3600.0
+"""How long the proof of the copy may take, in seconds, where cutover.budget leaves it so much."""
 
 Scope = Literal["whole", "changed"]
 
@@ -56,12 +59,13 @@ def one_pass(
         # The marks and logs stay after a rollback: by them a second migration knows its copies from mail that came.
         Undo.NOT_NEEDED,
     )
-    for index, tree in enumerate(context.plan.sync):
-        how = ", deletions included" if delete else ""
+    trees = tuple(range(len(context.plan.sync)))
+    # What changed of several trees is little: it is copied at once. A whole tree is a change of its own, to go on from.
+    for together in [trees] if scope == "changed" else [(tree,) for tree in trees]:
         yield Change(
-            f"{summary}: {tree.source} of the old host to {tree.target} of the new one{how}",
+            f"{summary}: {_named(context, together)}{', deletions included' if delete else ''}",
             Rsync(
-                index,
+                together,
                 scope=scope,
                 delete=delete,
                 max_delete=1.0 if MAX_DELETE in context.force else context.plan.copying.max_delete,
@@ -77,6 +81,11 @@ def one_pass(
     )
 
 
+def _named(context: Context, trees: Sequence[int]) -> str:
+    planned = [context.plan.sync[index] for index in trees]
+    return ", ".join(f"{tree.source} of the old host to {tree.target} of the new one" for tree in planned)
+
+
 def last_pass(context: Context, key: str, summary: str) -> Iterator[Change]:
     """Yield a pass that makes the trees equal, as wide as the attempts before have shown it to be needed."""
     if context.attempt > 1 or key not in context.memory:
@@ -86,8 +95,9 @@ def last_pass(context: Context, key: str, summary: str) -> Iterator[Change]:
 
 def expect_equal(context: Context) -> None:
     """Compare every tree by contents. Raises VerifyFailed naming what differs."""
-    for index, tree in enumerate(context.plan.sync):
-        differing = context.copies.differences(index)
+    trees = range(len(context.plan.sync))
+    found = context.copies.differences(trees, longest=context.bounded(PROOF))
+    for tree, differing in zip(context.plan.sync, found, strict=True):
         if differing:
             more = f" and {len(differing) - _SHOWN} more" if len(differing) > _SHOWN else ""
             raise VerifyFailed(

@@ -38,7 +38,10 @@ def relayed(context: Context, host: HostName, key: str, *, reload: Reload) -> It
     the sessions of the daemons before it are remembered as. Raises Refused where the host cannot relay.
     """
     domains = ", ".join(context.plan.domains)
-    sources, names = at_once(lambda: read(context, host), lambda: _own_names(context))
+    reader = context.reader(host)
+    sources, names, found = at_once(
+        lambda: read(context, host), lambda: _own_names(context), lambda: daemons.running(reader)
+    )
     _expect_other_names(context, host, sources, names[host])
     way = change(
         context,
@@ -46,12 +49,12 @@ def relayed(context: Context, host: HostName, key: str, *, reload: Reload) -> It
         f"know the way of {domains} to {' and '.join(_target(context, host))} on the {host} host",
         sources,
         _way(context, host, sources, same_name=len(set(names.values())) == 1),
-        remember=_generations(context, host, key),
+        remember=_generations(context, key, found),
         reload=Reload.NONE if _names_differ(context, sources) else Reload.PLAIN,
     )
     if way:
         yield way
-        sources = read(context, host)
+        sources, found = at_once(lambda: read(context, host), lambda: daemons.running(reader))
     switch = change(
         context,
         host,
@@ -60,7 +63,7 @@ def relayed(context: Context, host: HostName, key: str, *, reload: Reload) -> It
         _without_domains(context, sources),
         test=_test(context, host),
         test_shown="\n".join(f"sendmail -bv {PROBE}@{domain}" for domain in context.plan.domains),
-        remember=_generations(context, host, key),
+        remember=_generations(context, key, found),
         reload=reload,
     )
     if switch:
@@ -192,10 +195,9 @@ def _names_differ(context: Context, sources: Sources) -> bool:
     return any(sources.texts.get(path) != text for path, text in _without_domains(context, sources).items())
 
 
-def _generations(context: Context, host: HostName, key: str) -> Mapping[str, str]:
+def _generations(context: Context, key: str, found: daemons.Running) -> Mapping[str, str]:
     """Return what to remember of the daemons that are about to reload: the sessions all their children stay in."""
-    known = {int(word) for word in context.memory.get(key, "").split()}
-    known |= daemons.running(context.reader(host)).generations
+    known = {int(word) for word in context.memory.get(key, "").split()} | found.generations
     return {key: " ".join(str(session) for session in sorted(known))}
 
 

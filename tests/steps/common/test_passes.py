@@ -34,7 +34,7 @@ def test_a_pass_is_a_beginning_every_tree_in_order_and_an_end_that_is_remembered
     world.new.on(LOOK, "1764417600\n")
     first, *middle, last = one_pass(world.context(), "pass", "pass 1", delete=True)
     assert [change.do for change in middle] == [
-        Rsync(number, delete=True, max_delete=0.5) for number in (0, 1)
+        Rsync((number,), delete=True, max_delete=0.5) for number in (0, 1)
     ]
     assert isinstance(first.do, Shell)
     assert "touch -d @1764417598 /var/lib/migrate/example-mail/copying" in first.do.script
