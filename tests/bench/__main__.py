@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.bench.measuring import FILES, STORES, USERS, Figures, start_up, stores
+from tests.bench.measuring import FILES, STORES, USERS, Figures, predictions, start_up, stores
 from tests.bench.table import page
 from tests.lab.lab import PROJECT, Lab
 
@@ -39,7 +39,9 @@ def main() -> int:
     """Measure and write the page; a part is only told on the terminal. Return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0, help=f"share of {FILES} messages (default: 1)")
-    parser.add_argument("--only", choices=("start-up", *STORES), help="measure one part, and write no page")
+    parser.add_argument(
+        "--only", choices=("start-up", "predictions", *STORES), help="measure one part, and write no page"
+    )
     parser.add_argument("-o", "--output", type=Path, default=PROJECT / "docs" / "performance.md")
     arguments = parser.parse_args()
     files = max(1000, int(FILES * arguments.scale))
@@ -57,7 +59,9 @@ def main() -> int:
     began = time.monotonic()
     if arguments.only in (None, "start-up"):
         start_up(figures)
-    if arguments.only != "start-up":
+    if arguments.only in (None, "predictions"):
+        predictions(figures)
+    if arguments.only not in ("start-up", "predictions"):
         stores(figures, files, [arguments.only] if arguments.only else list(STORES))
     say(f"measured in {time.monotonic() - began:.0f} s")
     return 0

@@ -71,7 +71,16 @@ class Trace:
         usual = statistics.median(plain) if plain else 0.0
         work = [one.seconds - usual for one in self.commands if one.kind == "change" and one.step in WORKING]
         whole = self.process.ended - self.process.began
-        return whole - self.seconds("sleep", *COPYING) - sum(max(0.0, one) for one in work)
+        return whole - self.covered("sleep", *COPYING) - sum(max(0.0, one) for one in work)
+
+    def covered(self, *kinds: str) -> float:
+        """Return for how long a command of these kinds went on, those at once counted once."""
+        total = end = 0.0
+        for one in sorted(self.commands, key=lambda command: command.began):
+            if one.kind in kinds:
+                total += max(0.0, one.ended - max(one.began, end))
+                end = max(end, one.ended)
+        return total
 
 
 def traced(lab: Lab, command: str, *options: str) -> Trace:

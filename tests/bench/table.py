@@ -12,7 +12,7 @@ from tests.bench.inside.store import MEDIAN, SHRINK, SIGMA
 from tests.bench.measuring import FEW, Figures
 
 SIDES = ("recipe", "migrate")
-UNITS = {"peak memory": ("MB", 1e-6)}
+UNITS = {"peak memory": ("MB", 1e-6), "share": ("%", 100.0)}
 """Rows of another unit than seconds, by how they begin: the unit, and what to multiply by."""
 
 HEAD = """\
@@ -33,24 +33,30 @@ Medians in seconds where nothing else is said, with the number of turns; the rat
 """
 LINE = """\
 "20 ms" is a round trip on ssh and SMTP between the operator and the hosts, and on ssh between the hosts: a relay delays
-each direction by 10 ms and limits no bandwidth."""
+each direction by 10 ms and limits no bandwidth.
+
+Predictions: ten migrations under both strategies, with stores of up to 100,000 messages, with and without the delay,
+with and without mail that comes in. The seconds that Sendmail takes to load and to start were fitted on this machine,
+so elsewhere a prediction may be further off. "Orchestration" holds the looks for mail that the new host took by itself,
+which grow with the store."""
 TARGETS = "\n## The targets\n\n| target | measured | |\n| --- | --- | --- |\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One figure that was promised: what it is, the measured one, and the most it may be."""
+    """One figure that was promised: what it is, the measured one, the most it may be, and the least."""
 
     text: str
     measured: float | None
     most: float
     unit: str = ""
+    least: float = 0.0
 
     def line(self) -> str:
         """Return its line of the table; "" where it was not measured."""
         if self.measured is None:
             return ""
-        verdict = "met" if self.measured <= self.most else "**not met**"
+        verdict = "met" if self.least <= self.measured <= self.most else "**not met**"
         return f"| {self.text} | {self.measured:.2f}{self.unit} | {verdict} |\n"
 
 
@@ -106,6 +112,13 @@ def targets(figures: Figures) -> list[Target]:
         Target(f"{final}: at most a tenth of the recipe's", ratio(figures, final), 0.1, " of it"),
         Target(f"{final}: {said}", own(figures, final, tenth), 1.5, " times"),
         Target("first copy: not slower than the recipe's", ratio(figures, "first copy"), 1.0, " of it"),
+        Target(
+            "predictions of both times within 30 %: in nine of ten runs",
+            figures.median("share of the predictions within 30 %", "migrate"),
+            1.0,
+            " of them",
+            least=0.9,
+        ),
         Target("port 25 of the old host closed in a cutover: never", closed, 0.0, " s"),
         Target("orchestration of a cutover on a line of 20 ms: under 5 s", overhead, 5.0, " s"),
         Target(

@@ -111,13 +111,15 @@ def main() -> int:
     from migrator.cli import wiring
     from migrator.cli.wiring import PlanNames, PortMail
     from migrator.executor import LiveExecutor, RsyncCopies
+    from migrator.executor.pulling import Puller
     from migrator.hosts.connection import Opener
     from migrator.hosts.ssh import SshHost
     from migrator.hosts.web import PlainWeb
 
     with Path(sys.argv[1]).open("w") as stream:
         tracer = Tracer(stream)
-        for name in ("_rsync", "_home", "_probe"):
+        tracer.wrap(Puller, "pull", "rsync", lambda _this: "new")
+        for name in ("_home", "_probe"):
             tracer.wrap(LiveExecutor, name, name.strip("_"), lambda _this: "new")
         tracer.wrap(RsyncCopies, "differences", "verification", lambda _this: "new")
         tracer.wrap(RsyncCopies, "homeless", "verification", lambda _this: "new")
