@@ -102,7 +102,7 @@ def look_script(
         f"if [ -e {here}/copied ]; then\n"
         f"    started=$(cat {here}/copied)\n    moved=$(($({_STARTED}) - ${{started:-0}}))\n"
         f"    if [ $moved -ge -2 ] && [ $moved -le 2 ]; then newer='-newercm {here}/copied'; fi\nfi\n"
-        f"compare={shlex.quote(_COMPARE)}\n{_LOOK}{looks}exit 0\n"
+        f"compare={shlex.quote(_COMPARE)}\nwhole={shlex.quote(_WHOLE)}\n{_LOOK}{looks}exit 0\n"
     )
 
 
@@ -121,10 +121,31 @@ _LOOK = r"""look() {
     log=$2
     [ -e "$log" ] || log=/dev/null
     find . -maxdepth 0 $newer >/dev/null || return 1
-    find . -type f -size +0 $newer ! -name '.*' \
-        \( -path '*/new/*' -o -path '*/cur/*' -o ! -path "$3" ! -name '*.lock' \) \
-        -printf '%TY/%Tm/%Td-%TH:%TM:%TS %s %CH:%CM:%CS %P\0' |
+    export others="$3" wanted="-type f -size +0 $newer ! -name '.*' \\
+        \( -path '*/new/*' -o -path '*/cur/*' -o ! -path \"\$others\" ! -name '*.lock' \) \\
+        -printf '%TY/%Tm/%Td-%TH:%TM:%TS %s %CH:%CM:%CS %p\0'"
+    { if [ -n "$newer" ]; then changed; else eval "find . $wanted"; fi; } |
     tr '\n\000' '\001\n' | tree=$1 awk "$compare" stage=files - stage=log "$log"
+}
+# Whatever comes into a Maildir's cur or new changes that folder's time (https://cr.yp.to/proto/maildir.html), so of one
+# that is older than the mark nothing is read, unless it has folders (two links: none) or belongs to no whole Maildir.
+changed() {
+    find . \( -type d \( -name cur -o -name new \) -links 2 ! $newer \) -printf 'old %p\0' -prune -o \
+        -type d \( -name cur -o -name new -o -name tmp \) -printf 'new %p\0' \
+        \( ! -name tmp -o -links 2 -prune \) |
+    tr '\n\000' '\001\n' | awk "$whole" | tr '\n\001' '\000\n' | xargs -0 -r sh -c 'eval "exec find \"\$@\" $wanted"' sh
+    eval "find . \( -type d \( -name cur -o -name new \) -links 2 ! $newer \) -prune -o $wanted"
+}
+"""
+
+# Prints the folders that were not looked into and belong to no whole Maildir.
+_WHOLE = r"""
+{ state = $1; sub(/^[^ ]* /, ""); there[$0]; if (state == "old") old[$0] }
+END {
+    for (path in old) {
+        base = substr(path, 1, length(path) - 3)
+        if (!((base "cur") in there && (base "new") in there && (base "tmp") in there)) print path
+    }
 }
 """
 
@@ -137,6 +158,11 @@ function key(path) {
     sub(/.*\//, "", path)
     sub(/:2,.*/, "", path)
     return "/" path
+}
+function ending(name) {
+    sub(/.*[\/|]/, "", name)
+    sub(/:2,.*/, "", name)
+    return name
 }
 function plain(name, done, code) {
     while (match(name, /\\#[0-7][0-7][0-7]/)) {
@@ -152,15 +178,18 @@ stage == "files" {
     split(substr($0, 1, RLENGTH), word, " ")
     sub(/\..*/, "", word[1])
     if (word[1] == "1970/01/01-00:00:00") next
-    path[++count] = substr($0, RLENGTH + 1)
+    path[++count] = substr($0, RLENGTH + 3) # without its "./"
     known[count] = key(path[count])
     wanted[known[count]]
+    ends[ending(known[count])]
     modified[count] = word[1]
     size[count] = word[2]
     changed[count] = seconds(word[3])
     next
 }
 !count { exit }
+# Most lines are of other files. Where nothing in a name is escaped its end tells that, with little done for each.
+!index($0, "\\#") && !(ending($0) in ends) { next }
 {
     if (!match($0, /^[^ ]+ [^ ]+ \[[0-9]+\] [^ ]+ [0-9]+ \|.f[^|]*\|/)) next
     facts = substr($0, 1, RLENGTH)

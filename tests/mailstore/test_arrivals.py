@@ -126,6 +126,13 @@ class TestWhatIsNoArrival:
         host.copy("it's home/a\nb/new/\udce9 \\#012\x01", logged="a\\#012b/new/\udce9 \\#134#012\\#001")
         assert host.arrived() == []
 
+    @pytest.mark.parametrize("name", ["a:2,b", "a|b", ":2,", "a\\b", "|", "a#", "\\#"])
+    def test_a_mailbox_whose_name_looks_like_something_else(self, host: NewHost, name: str) -> None:
+        escaped = name.replace("\\#", "\\#134#")
+        host.copy(f"spool/{name}", logged=escaped)
+        host.copy(f"it's home/u/new/{name}", logged=f"u/new/{escaped}")
+        assert host.arrived() == []
+
     def test_messages_of_one_name_in_several_maildirs(self, host: NewHost) -> None:
         for user in ("a", "b"):
             host.deliver(f"it's home/{user}/new/1.mail", user * ord(user))
@@ -155,6 +162,52 @@ class TestWhatIsNoArrival:
         host.begin()
         host.end()
         assert host.arrived() == []
+
+
+class TestFoldersOfBefore:
+    """What a look costs follows what came: of a Maildir's folder that is older than the mark nothing is read."""
+
+    @pytest.fixture
+    def inbox(self, host: NewHost) -> Path:
+        inbox = host.copy("it's home/u/Maildir/new/1.mail").parents[1]
+        (inbox / "cur").mkdir()
+        (inbox / "tmp").mkdir()
+        return inbox
+
+    def passed(self, host: NewHost) -> None:
+        """Let a pass begin and end that found nothing to copy."""
+        time.sleep(0.02)  # the kernel's clock of change times ticks
+        host.begin()
+        host.end()
+
+    def test_a_message_that_comes_into_one_is_seen(self, host: NewHost, inbox: Path) -> None:
+        self.passed(host)
+        host.deliver("it's home/u/Maildir/new/2.mail")
+        assert host.arrived() == ["it's home/u/Maildir/new/2.mail"]
+
+    def test_what_was_read_before_is_not_read_again(self, host: NewHost, inbox: Path) -> None:
+        host.deliver("it's home/u/Maildir/new/2.mail")
+        self.passed(host)
+        # No program writes into a message in its place; this shows that nobody looked.
+        host.deliver("it's home/u/Maildir/new/2.mail")
+        assert host.arrived() == []
+
+    @pytest.mark.parametrize("missing", ["cur", "tmp"])
+    def test_one_that_is_called_so_and_is_of_no_maildir_may_hold_what_grows(
+        self, host: NewHost, inbox: Path, missing: str
+    ) -> None:
+        (inbox / missing).rmdir()
+        host.deliver("it's home/u/Maildir/new/mbox\n")
+        self.passed(host)
+        host.deliver("it's home/u/Maildir/new/mbox\n")
+        assert host.arrived() == ["it's home/u/Maildir/new/mbox\n"]
+
+    def test_a_user_may_be_called_so_as_well(self, host: NewHost, inbox: Path) -> None:
+        for user in ("cur", "new", "tmp"):
+            host.deliver(f"it's home/{user}/Maildir/new/1.mail")
+        self.passed(host)
+        host.deliver("it's home/new/Maildir/new/2.mail")
+        assert host.arrived() == ["it's home/new/Maildir/new/2.mail"]
 
 
 class TestArrivals:

@@ -107,7 +107,21 @@ class TestArrival:
         sent.new.on("grep -lF", answer)
         sent.verify()
         assert asked[0].startswith("find /var/spool/mail/ /srv/mail/ ")
-        assert " -type f -newermt @$(($(date +%s) - 600)) -exec grep -lF " in asked[0]
+        assert " -type f -newermt @$(($(date +%s) - 60)) -exec grep -lF " in asked[0]
+
+    def test_folders_that_nothing_came_into_are_read_only_where_the_message_stays_out(
+        self, sent: Stage
+    ) -> None:
+        asked: list[bool] = []
+
+        def answer(_host: FakeHost, text: str) -> str:
+            asked.append("-prune" not in text)
+            return "/var/spool/mail/user01\n" if asked[-1] else ""
+
+        sent.new.on("grep -lF", answer)
+        sent.verify()
+        assert asked[0] is False
+        assert asked[-1] is True
 
     def test_a_clock_that_jumps_while_a_message_is_waited_for_ends_nothing(self, sent: Stage) -> None:
         looks = [1, 2, 3]
