@@ -20,7 +20,7 @@ from migrator.mailstore.look import MARGIN
 from tests.bench.line import line
 from tests.bench.predictions import outcomes, share
 from tests.bench.roundtrips import Trace, traced
-from tests.bench.sides import Ours, Recipe, ours, python, shell
+from tests.bench.sides import COPY, Ours, Recipe, ours, python, shell
 from tests.lab.lab import PROJECT, Lab
 from tests.lab.probe import PortProbe
 from tests.lab.recipe import CLOSED, RELAY, TREES, point_mail_host_at
@@ -96,13 +96,18 @@ class Bench:
             side.copy()
 
     def first_copy(self) -> Trace:
-        """Copy everything for the first time; return the trace of the program's run up to there."""
+        """Copy everything for the first time; return the trace of the program's run up to there.
+
+        The recipe copies before and after it, each time into a folder of its own, so that no side has the newer disk.
+        """
         forget_files()
         self.note("first copy", "recipe", self._recipe.copy())
         forget_files()
         trace = traced(self.lab, "run", "--until", "presync")
         copies = [one for one in trace.commands if one.kind == "rsync"]
         self.note("first copy", "migrate", sum(one.seconds for one in copies[: len(TREES)]))
+        forget_files()
+        self.note("first copy", "recipe", self._recipe.copy(f"{COPY}-again"))
         return trace
 
     def change(self, count: int) -> None:

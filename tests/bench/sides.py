@@ -43,19 +43,19 @@ class Recipe:
         self._lab = lab
         shell(lab, "new", "cp /lab-state/operator /root/.ssh/key && chmod 600 /root/.ssh/key")
 
-    def copy(self) -> float:
+    def copy(self, into: str = COPY) -> float:
         """Copy every tree and return the seconds."""
-        return shell(self._lab, "new", self.commands())
+        return shell(self._lab, "new", self.commands(into))
 
-    def commands(self) -> str:
+    def commands(self, into: str = COPY) -> str:
         """Return the script of a pass."""
         ssh = "ssh -i /root/.ssh/key -p 22 -o UserKnownHostsFile=/lab-state/known_hosts"
         lines = ["set -e"]
         for tree in TREES:
             options, _, path = tree.rpartition(" ")
-            lines.append(f"mkdir -p {COPY}{path}")
+            lines.append(f"mkdir -p {into}{path}")
             lines.append(
-                f"rsync -a -e '{ssh}' {options} {self._lab.place.old}:{path} {COPY}{path} || test $? = 24"
+                f"rsync -a -e '{ssh}' {options} {self._lab.place.old}:{path} {into}{path} || test $? = 24"
             )
         return "\n".join(lines)
 

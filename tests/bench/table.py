@@ -37,8 +37,8 @@ each direction by 10 ms and limits no bandwidth.
 
 Predictions: ten migrations under both strategies, with stores of up to 100,000 messages, with and without the delay,
 with and without mail that comes in. The seconds that Sendmail takes to load and to start were fitted on this machine,
-so elsewhere a prediction may be further off. "Orchestration" holds the looks for mail that the new host took by itself,
-which grow with the store."""
+so elsewhere a prediction may be further off. "Orchestration" is all of a run that is neither rsync nor its proof, nor a
+daemon that stops, starts or loads, nor waiting."""
 TARGETS = "\n## The targets\n\n| target | measured | |\n| --- | --- | --- |\n"
 
 
