@@ -153,8 +153,11 @@ whole_pass() {
     # Comparing contents, rsync may set a time and send nothing; only told to say so does it log that as well.
     contents= checksum="--checksum --out-format=%i"
     if [ $delete -eq 1 ] && [ $quick -eq 0 ]; then contents=$checksum; fi
-    first=0
-    if [ ! -s "$log" ] && [ -n "$(find "$target" -type f -print -quit)" ]; then first=1; fi
+    # Until it was compared to its end, what stood there before the first pass has to be.
+    stood=$state/stood-$number first=0
+    if [ ! -e "$stood" ]; then
+        if [ -n "$(find "$target" -type f -print -quit)" ]; then first=1; else : >"$stood"; fi
+    fi
     if [ $quick -eq 0 ] && [ $first -eq 1 ]; then contents=$checksum; fi
     if [ $quick -eq 1 ]; then asked told mark; fi
     looked=$(now)
@@ -177,12 +180,14 @@ whole_pass() {
     else
         run copy_all $contents
     fi
+    : >"$stood" || exit 1
     if [ $quick -eq 1 ] && [ $delete -eq 1 ]; then equal; elif [ $quick -eq 1 ]; then asked kept keep seen -; noted; fi
     written whole
 }
 standing() { # what stood there before the first pass may have the size and time of mail, and another content
     (cd "$target" && eval "find . $prune -type f -print0") >"$work/standing" || exit 1
     run copy_listed $checksum <"$work/standing"
+    : >"$stood" || exit 1
 }
 noted() { # how the tree is here now: what changes from now on without a pass, others changed
     cd "$target" && note_here "$state/here-$number" && : >"$state/touched-$number" || exit 1
@@ -203,6 +208,8 @@ equal() { # of what changed since the first pass contents are compared, for size
     printf '%s\n' "$token" >"$new" && mv -f "$new" "$state/exact-$number" || exit 1
 }
 differences() {
+    # A look is made again where its connection was lost, and the first may still run.
+    work=$work.$$
     begin
     look exact
     head -n @MOST@ "$work/foreign" | sed 's/^/changed by others: /'
@@ -211,6 +218,7 @@ differences() {
         prove_listed <"$work/wanted" >"$work/proved" || exit
         head -n @MOST@ "$work/proved"
     fi
+    rm -rf "$work"
 }
 written() { # kind: what the pass took, for predictions
     # A look at what changed tells how many names it stats, the one at everything how many there are.

@@ -17,6 +17,9 @@ FEW = 20_000
 """In a tree of fewer names messages that were written anew in place are looked for too: it takes some hundredths of a
 second. In a larger one that is left to the passes before the final one."""
 
+PATIENCE = 120
+"""Seconds that a look waits for another one at the same tree to end."""
+
 MARGIN = 300.0
 """Seconds before a note from which on a message in a folder that changed is fetched, whatever clocks were set to."""
 
@@ -159,6 +162,8 @@ look() (
     umask 077
     work=$look_folder
     mkdir -p "$work" || exit 1
+    # One whose connection was lost may still run, and would write into the same files.
+    exec 8>>"$work/lock" && flock -w @PATIENCE@ 8 || { echo 'another look at this tree still runs' >&2; exit 1; }
     case $*,$# in
     mark,1) look_mark ;;
     'changed seen -,3'|'changed exact '[A-Za-z0-9]*,3) look_changed "$2" "$3" ;;
@@ -260,4 +265,4 @@ look_keep() {
     fi
     mv "$work/next" "$work/seen" && { [ "$1" = seen ] || mv "$work/keeping" "$work/exact"; }
 }
-""".replace("@FEW@", str(FEW))
+""".replace("@FEW@", str(FEW)).replace("@PATIENCE@", str(PATIENCE))

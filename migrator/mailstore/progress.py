@@ -25,8 +25,10 @@ TELL = r"""telling() { # file, command: what it prints goes into the file, its p
     told=$?
     kill $teller 2>/dev/null
     wait $teller 2>/dev/null
-    tail -c 4000 "$printed" | tr '\r' '\n' | last_progress
-    tail -c 4000 "$printed" | tr '\r' '\n' | sed -n '/^Number of files: /,$p'
+    # All of it is one line to awk, whose time grows with the square of a line's length.
+    tail -c 4000 "$printed" >"$printed.end" && mv "$printed.end" "$printed"
+    tr '\r' '\n' <"$printed" | last_progress
+    tr '\r' '\n' <"$printed" | sed -n '/^Number of files: /,$p'
     return $told
 }
 last_progress() { grep -E '^ *[0-9][0-9.,]* +[0-9]+%' | tail -n 1; }
@@ -43,7 +45,7 @@ tell_from() { # file: rsync tells of its progress after each file, however small
 """
 """sh text that defines `telling FILE COMMAND…` for an rsync with --info=progress2 --stats; it returns its status.
 
-What the file `sizes` names is told once, when it is there.
+What the file `sizes` names is told once, when it is there. Of what the rsync printed its end is left in FILE.
 
 Through a pipe to a filter each of a million lines would wake two processes more.
 """

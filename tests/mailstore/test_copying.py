@@ -156,6 +156,16 @@ def test_what_stood_there_before_is_compared_by_its_contents(between: Between) -
     assert "--checksum" not in everything
 
 
+def test_a_first_pass_that_broke_off_compares_again_what_stood_there(between: Between) -> None:
+    (between.new / "user01").write_text("mail of who knows when")
+    whole = between.planned.whole()
+    broken = whole.replace("standing() {", 'standing() {\n    echo begun >>"$log"; exit 12')
+    assert between.run(broken).returncode == 12
+    compared = ["--checksum" in words for words in between.succeed(whole)]
+    assert compared == [True, False]
+    assert ["--checksum" in words for words in between.succeed(whole)] == [False]
+
+
 def test_where_find_cannot_leave_out_what_stays_behind_everything_is_compared_by_its_contents(
     between: Between,
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from pathlib import Path
 
@@ -50,6 +51,17 @@ def test_a_mark_tells_how_many_names_folders_and_noted_names_there_are(tmp_path:
 def test_where_nothing_changed_nothing_is_told(pair: Pair) -> None:
     assert changed(pair) == []
     assert changed(pair, "seen -") == []
+
+
+def test_another_look_at_the_tree_is_waited_for(pair: Pair) -> None:
+    lock = pair.base / "it's notes/lock"
+    with subprocess.Popen(["flock", lock, "sh", "-c", "echo held; sleep 1"], stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        began = time.monotonic()
+        assert changed(pair) == []
+        assert time.monotonic() - began > SHORT
+        assert other.wait(0.5) == 0
 
 
 def test_what_changed_as_the_note_was_made_is_told_again(tmp_path: Path) -> None:

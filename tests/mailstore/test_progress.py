@@ -112,6 +112,16 @@ class TestTelling:
         assert done.stdout == "Number of files: 3\nLiteral data: 5 bytes\n"
         assert self.told(tmp_path, ":").stdout == ""
 
+    def test_of_what_rsync_printed_the_end_is_left_for_awk_takes_it_for_one_line(
+        self, tmp_path: Path
+    ) -> None:
+        line = "1,000  10%%    1.00MB/s    0:00:01"
+        done = self.told(
+            tmp_path, f'yes "$(printf "\r{line}")" | head -c 3000000; printf "\nNumber of files: 3\n"'
+        )
+        assert done.stdout.endswith("Number of files: 3\n")
+        assert (tmp_path / "printed").stat().st_size <= 4000
+
     def test_how_large_all_trees_are_is_told_once_when_it_is_known(self, tmp_path: Path) -> None:
         sizes = tmp_path / "sizes"
         script = f"sizes={sizes}\n{progress.TELL}telling {tmp_path}/printed sh -c 'echo size 0 7 >{sizes}; sleep 3.5'\n"
