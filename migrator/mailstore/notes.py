@@ -173,6 +173,7 @@ note_tree() {
     echo "end $noted" >>"$1" && echo "total $names $folders $noted"
 }
 note_stat() {
-    sed '1d;$d;s/^[^|]*|//' "$1" | note_find "-maxdepth 0 -printf '$note_facts'" >"$2" && note_fine || return 3
+    awk 'NR > 1 && !/^end / { print substr($0, index($0, "|") + 1) }' "$1" |
+        note_find "-maxdepth 0 -printf '$note_facts'" >"$2" && note_fine || return 3
 }
 """

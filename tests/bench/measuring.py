@@ -74,7 +74,7 @@ class Bench:
         self.suffix = suffix
         self._seeds = itertools.count()
         self._recipe = Recipe(lab)
-        self._filled = 0.0
+        self._written = 0.0  # when much of the store was written last
 
     def note(self, row: str, side: str, value: float) -> None:
         """Keep a value of this store."""
@@ -84,12 +84,12 @@ class Bench:
         """Write the store."""
         users = max(20, USERS * self.files // FILES)
         seconds = python(self.lab, "old", INSIDE / "store.py", str(self.files), str(users))
-        self._filled = time.monotonic()
+        self._written = time.monotonic()
         self.figures.say(f"{self.files} messages and {users} mboxes were written in {seconds:.0f} s")
 
     def age(self) -> None:
         """Wait until the store is no news: whatever a note finds younger is fetched with its folder (look.MARGIN)."""
-        left = self._filled + MARGIN + 5 - time.monotonic()
+        left = self._written + MARGIN + 5 - time.monotonic()
         self.figures.say(f"the store ages for {max(0.0, left):.0f} s more")
         time.sleep(max(0.0, left))
         with ours(self.lab) as side:
@@ -115,6 +115,8 @@ class Bench:
         if count:
             seed = f"{self.files}{self.suffix}-{next(self._seeds)}"
             python(self.lab, "old", INSIDE / "change.py", str(count), seed)
+        if count > FEW:
+            self._written = time.monotonic()
 
     def passes(self, side: Ours, row: str, count: int, turns: int) -> None:
         """Let both sides make a pass after so many changes, in turns."""
@@ -209,6 +211,7 @@ def measure_large(bench: Bench) -> None:
     ) as side:  # the last of the passes, for what is this young is fetched with its folder later on
         bench.passes(side, f"pass, {MANY} changes", MANY, 1)
     bench.recipe_cutover()
+    bench.age()
     trace = bench.cutover()
     bench.note("orchestration of a cutover", "migrate", trace.overhead)
     bench.note("peak memory of a cutover", "migrate", trace.process.peak)
