@@ -118,11 +118,13 @@ END {
 _SH = r"""
 note_facts='%y %i %D %C@ %T@ %s %m %n|%p\0'
 note_odd=$(printf '\001\002')
+# Left to itself, xargs starts a find for every 128 kB of names; a kernel before 2.6.23 bears no more.
+case $(getconf ARG_MAX 2>/dev/null) in ???????*) note_much='-s 500000' ;; *) note_much= ;; esac
 note_names() { tr '\n\001' '\000\n'; }
 note_lines() { tr '\001\n\000' '\002\001\n'; }
 # Given words of find, as sh text: the names on standard input are looked at by few processes.
 note_find() {
-    { note_names | note_rest=$1 xargs -0 -r sh -c 'eval "exec find \"\$@\" $note_rest"' sh 2>"$work/errors"
+    { note_names | note_rest=$1 xargs -0 -r $note_much sh -c 'eval "exec find \"\$@\" $note_rest"' sh 2>"$work/errors"
       printf 'done %s\0' $?; } | note_lines
 }
 # What find could not look at is fine where it is gone, and nowhere else.
