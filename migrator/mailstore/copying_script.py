@@ -31,6 +31,7 @@ begin() {
     (umask 077; rm -rf "$work" && mkdir -p "$work") || exit 1
     trap 'exit 143' TERM
     begun=$(now) looked=0 compared=0 fetched=0 extra=0 bytes=0
+    vanishing=$((1 - delete)) # whether files may vanish meanwhile
     attributes=$(cat "$state/attributes-$number" 2>/dev/null)
 }
 made() {
@@ -55,7 +56,7 @@ run() { # an rsync: its progress and its figures are told, and a failure is the 
     telling "$work/printed" "$@"
     status=$?
     bytes=$((bytes + $(figure 'Literal data' "$work/printed")))
-    if [ "$status" -eq @VANISHED@ ] && [ "$delete" -eq 0 ]; then return; fi
+    if [ "$status" -eq @VANISHED@ ] && [ "$vanishing" -eq 1 ]; then return; fi
     if [ "$status" -ne 0 ]; then exit "$status"; fi
 }
 figure() { # name file: what `fetch 3`, or rsync's `Number of deleted files: 1,234`, says
@@ -150,6 +151,8 @@ changed_pass() {
 whole_pass() {
     begin
     made
+    # The old host still serves during the sweep: what changed since the mark, the final pass looks at, and the proof.
+    vanishing=1
     # Comparing contents, rsync may set a time and send nothing; only told to say so does it log that as well.
     contents= checksum="--checksum --out-format=%i"
     if [ $delete -eq 1 ] && [ $quick -eq 0 ]; then contents=$checksum; fi
@@ -165,7 +168,9 @@ whole_pass() {
     printf '%s' "$attributes" >"$state/attributes-$number"
     if [ $delete -eq 1 ]; then
         rm -f "$state/exact-$number"
-        rehearse_all $contents >"$work/rehearsed" || exit
+        rehearse_all $contents >"$work/rehearsed"
+        status=$?
+        case $status in 0|@VANISHED@) ;; *) exit $status ;; esac
         extra=$(figure 'Number of deleted files' "$work/rehearsed")
         few "$extra" "$(here)"
         contents="$contents --max-delete=$((extra + extra / 10 + 100))"

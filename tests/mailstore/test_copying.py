@@ -293,3 +293,16 @@ def test_each_pass_is_noted_with_what_it_took(between: Between) -> None:
     words = [dict(word.split("=") for word in line.split("\t")) for line in lines]
     assert [one["kind"] for one in words] == ["whole", "changed"]
     assert all(float(one["look"]) >= 0 for one in words)
+
+
+def test_over_everything_files_may_vanish_for_the_old_host_still_serves(between: Between) -> None:
+    program(between.root / "bin", "rsync", 'if [ "$1" != --version ]; then exit 24; fi\n')
+    for planned in (between.planned, between.deleting()):
+        assert between.run(planned.whole()).returncode == 0
+
+
+def test_in_the_final_pass_none_may_vanish(between: Between) -> None:
+    between.equal()
+    (between.old / "user01").write_text("mail")
+    program(between.root / "bin", "rsync", 'if [ "$1" != --version ]; then exit 24; fi\n')
+    assert between.run(between.changed(delete=True)).returncode == 24
