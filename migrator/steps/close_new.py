@@ -9,8 +9,9 @@ from migrator.errors import VerifyFailed
 from migrator.hosts import boot, daemon
 from migrator.net.firewall import CLOSED, PortState
 from migrator.steps.base import Context, Phase, Question, Step
-from migrator.steps.common import daemons, forecasting, port
+from migrator.steps.common import clock, daemons, forecasting, port
 from migrator.steps.common.at_once import at_once
+from migrator.steps.wait import expect_window
 
 LONGEST = 540
 """Seconds after which a delivery on the new host that does not end is reported."""
@@ -28,7 +29,13 @@ class CloseNew(Step):
     after = "catch-up"
 
     def question(self, context: Context) -> Question:
-        """Return what is predicted of the cutover. Raises Refused beyond the budget, StartOver for an old pass."""
+        """Return what is predicted of the cutover. Raises Refused beyond the budget, StartOver for an old pass.
+
+        Raises NotReady where the maintenance window has closed since `wait` passed it: a copy that took long, or a run
+        that was stopped and goes on the next morning, must not move mail then.
+        """
+        if context.plan.cutover.window:
+            expect_window(context, clock.agreed(context))
         return forecasting.question(context, "catch-up")
 
     def changes(self, context: Context) -> Iterator[Change]:

@@ -26,17 +26,7 @@ class Wait(Step):
         now = clock.agreed(context)
         if EARLY not in context.force:
             _expect_dry_caches(context, now)
-        window = context.plan.cutover.window
-        if window is None:
-            return
-        if now < window.start:
-            opens = f"the maintenance window opens at {window.start.isoformat()}"
-            raise NotReady(opens, until=clock.here(context, window.start, now))
-        if now >= window.end:
-            raise NotReady(
-                f"the maintenance window has closed at {window.end.isoformat()}",
-                advice="give cutover.window a new time and run again with --accept-plan-change",
-            )
+        expect_window(context, now)
 
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield nothing: time is all that is missing."""
@@ -44,6 +34,21 @@ class Wait(Step):
 
     def verify(self, context: Context) -> None:
         """Nothing was done, so there is nothing to measure."""
+
+
+def expect_window(context: Context, now: datetime) -> None:
+    """Raise NotReady where the maintenance window, if there is one, is not open at `now`."""
+    window = context.plan.cutover.window
+    if window is None:
+        return
+    if now < window.start:
+        opens = f"the maintenance window opens at {window.start.isoformat()}"
+        raise NotReady(opens, until=clock.here(context, window.start, now))
+    if now >= window.end:
+        raise NotReady(
+            f"the maintenance window has closed at {window.end.isoformat()}",
+            advice="give cutover.window a new time and run again with --accept-plan-change",
+        )
 
 
 def dry_at(context: Context) -> datetime | None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
 from migrator.change import Shell, Undo
-from migrator.errors import Refused, VerifyFailed
+from migrator.errors import NotReady, Refused, VerifyFailed
+from migrator.plan.shapes import Window
 from migrator.steps.close_new import WAITED, CloseNew
+from tests.fakes import NOON
 from tests.steps.stage import LISTENER, Stage, processes, script, summaries, undo_script
 
 SESSION = (79, 77, 95_000, "sendmail: 4ATxyz mx.example.net [192.0.2.1]: DATA")
@@ -119,3 +124,26 @@ def test_a_host_without_a_firewall_cannot_be_closed(stage: Stage) -> None:
     stage.facts("new", firewall="")
     with pytest.raises(Refused, match="no firewall tool"):
         stage.look()
+
+
+class TestWindow:
+    """What passed `wait` in time may come here too late: a long copy, or a run that goes on the next morning."""
+
+    HOURS = timedelta(hours=4)
+
+    def ask(self, stage: Stage, start: timedelta) -> None:
+        stage.plan(cutover=replace(stage.world.plan.cutover, window=Window(NOON + start, self.HOURS)))
+        stage.step.question(stage.context())
+
+    def test_mail_moves_while_it_is_open(self, stage: Stage) -> None:
+        self.ask(stage, timedelta(hours=-1))
+
+    def test_nothing_begins_after_its_end(self, stage: Stage) -> None:
+        with pytest.raises(NotReady, match="the maintenance window has closed") as waiting:
+            self.ask(stage, -self.HOURS)
+        assert "--accept-plan-change" in str(waiting.value.advice)
+
+    def test_nothing_begins_before_its_start(self, stage: Stage) -> None:
+        with pytest.raises(NotReady, match="opens at") as waiting:
+            self.ask(stage, timedelta(minutes=1))
+        assert waiting.value.until == NOON + timedelta(minutes=1)
