@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
+
+from tests.faults.parts import Result
 
 TEXT = """\
 # What was done to it, and what became of the mail
@@ -15,10 +14,11 @@ Every fault below is brought about in a lab of real hosts (Sendmail, sshd, rsync
 that retry send mail to both hosts. Then the migration is resumed or rolled back, and the account is taken: every
 message that a host answered with 250 has to stand once in a mailbox of the host where it belongs. A *kill* is a SIGKILL
 to `migrate` at a moment chosen by the test. `make faults` makes this page; it needs what `make test` needs, and about
-{minutes:.0f} minutes.
+{minutes:.0f} minutes. `make faults PART=1/4` runs a quarter of it.
 
-{date}, {machine}: {tried} faults, {kills} kills among them; {accepted} messages to account for.
-{verdict}
+{machine}: {tried} faults, {kills} kills among them; {accepted} messages to account for.
+
+{runs}
 
 | fault | tried | what happened | lost | stranded | doubled | other | port left closed |
 | --- | ---: | --- | ---: | ---: | ---: | ---: | ---: |
@@ -29,19 +29,31 @@ sender, never accepted, or deleted by its owner and there again.
 """
 
 
-def page(rows: Sequence[dict[str, Any]], failed: Sequence[str], seconds: float) -> str:
-    """Given the rows of all faults, the tests that failed and how long it took, return the page."""
-    verdict = "Every test passed." if not failed else f"**{len(failed)} tests failed:** {', '.join(failed)}."
+def page(results: Sequence[Result], of: int) -> str:
+    """Given what came of the parts that were run, and how many there are, return the page."""
+    rows = [row for result in results for row in result.rows]
+    missing = sorted(set(range(1, of + 1)) - {result.part.number for result in results})
+    runs = [_run(result) for result in results]
+    runs += [f"- Part {number} of {of} was **not run**." for number in missing]
     return TEXT.format(
-        minutes=seconds / 60,
-        date=f"{datetime.now(UTC):%Y-%m-%d}",
-        machine=f"{platform.system()} {platform.machine()}",
+        minutes=sum(result.seconds for result in results) / 60,
+        machine=", ".join(dict.fromkeys(result.machine for result in results)),
         tried=sum(row["tried"] for row in rows),
         kills=sum(row["kills"] for row in rows),
         accepted=sum(row["accepted"] for row in rows),
-        verdict=verdict,
+        runs="\n".join(runs),
         rows="\n".join(map(line, merged(rows))),
     )
+
+
+def _run(result: Result) -> str:
+    name = f"Part {result.part.number} of {result.part.of}" if result.part.of > 1 else "All of it"
+    verdict = (
+        "every one passed"
+        if not result.failed
+        else f"**{len(result.failed)} failed**: {', '.join(result.failed)}"
+    )
+    return f"- {name}, {result.date}: {result.tests} tests in {result.seconds / 60:.0f} minutes, {verdict}."
 
 
 def merged(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -71,8 +83,3 @@ def line(row: dict[str, Any]) -> str:
         row["left_closed"],
     )
     return f"| {' | '.join(map(str, cells))} |"
-
-
-def write(path: Path, rows: Sequence[dict[str, Any]], failed: Sequence[str], seconds: float) -> None:
-    """Write the page."""
-    path.write_text(page(rows, failed, seconds))
