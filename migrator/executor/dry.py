@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Callable, Mapping
 
+from migrator import host_text
 from migrator.change import BringHome, Command, DnsUpdate, FileEdit, Note, Rsync, SendProbe, Shell, Upload
 from migrator.errors import MigrateError
 from migrator.event import Event
@@ -114,7 +115,7 @@ def _lines(content: bytes | None) -> list[str] | None:
         return []
     if b"\0" in content:
         return None
-    lines = content.decode("utf-8", "backslashreplace").splitlines()
+    lines = host_text.lines(content.decode("utf-8", "backslashreplace"))
     return [_AUTHINFO.sub(rf"\g<1>{MASK}", line) for line in lines]
 
 
@@ -123,4 +124,4 @@ def _size(content: bytes | None) -> str:
 
 
 def _indented(script: str) -> str:
-    return "\n".join(f"    {line}" for line in script.strip().splitlines())
+    return "\n".join(f"    {line}" for line in host_text.lines(script.strip()))

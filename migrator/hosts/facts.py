@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
+from migrator import host_text
 from migrator.errors import CommandFailed, MigrateError
 from migrator.hosts.base import Reader
 from migrator.hosts.inspection import broken, inspection, sections_of
@@ -95,16 +96,16 @@ def parse(text: str) -> HostFacts:
     """
     sections = sections_of(text)
     accounts = _accounts(sections["accounts"])
-    login = sections["login"].strip()
+    login = host_text.stripped(sections["login"])
     release = _release(sections["os"])
     return HostFacts(
         family=_family(release),
         os_name=release.get("PRETTY_NAME", release.get("NAME", "unknown")),
         sendmail_version=_version(sections["sendmail"]),
-        init="systemd" if sections["init"].strip() == "systemd" else "other",
+        init="systemd" if host_text.stripped(sections["init"]) == "systemd" else "other",
         firewall=_firewall(sections["iptables"], sections["nft"]),
-        programs=frozenset(sections["programs"].split()),
-        hostname=sections["hostname"].strip(),
+        programs=frozenset(host_text.words(sections["programs"])),
+        hostname=host_text.stripped(sections["hostname"]),
         now=_number(sections["now"]),
         accounts=MappingProxyType(accounts),
         spool=tuple(sorted(filter(None, sections["spool"].split("\0")))),
@@ -112,17 +113,17 @@ def parse(text: str) -> HostFacts:
         source=_source(sections["route"]),
         cf=sections["cf"],
         paths=MappingProxyType(
-            {"sendmail": sections["sendmail-path"].strip(), "spool": sections["spool-path"].strip()}
+            {name: host_text.stripped(sections[f"{name}-path"]) for name in ("sendmail", "spool")}
         ),
         home=accounts[login].home if login in accounts else "/root" if login == "root" else "",
         login=login,
         openssh=_openssh(sections["openssh"]),
-        machine=_machine(sections["machine"].strip()),
-        ipv6=sections["ipv6"].strip() == "yes",
-        selinux=sections["selinux"].strip() == "yes",
+        machine=_machine(host_text.stripped(sections["machine"])),
+        ipv6=host_text.stripped(sections["ipv6"]) == "yes",
+        selinux=host_text.stripped(sections["selinux"]) == "yes",
         processors=_processors(sections["processors"]),
-        aes=sections["aes"].strip() == "yes",
-        mounts=tuple(sections["mounts"].splitlines()),
+        aes=host_text.stripped(sections["aes"]) == "yes",
+        mounts=tuple(host_text.lines(sections["mounts"])),
     )
 
 
@@ -135,18 +136,20 @@ def _machine(text: str) -> str:
 
 def _release(text: str) -> dict[str, str]:
     values = {}
-    for line in text.splitlines():
+    for line in host_text.lines(text):
         key, equals, value = line.partition("=")
         if equals:
-            values[key.strip()] = value.strip().strip("\"'")
-        elif line.strip():
-            values.setdefault("PRETTY_NAME", line.strip())  # /etc/redhat-release of releases before 7
-            values.setdefault("ID", line.split()[0].lower().replace("red", "rhel"))
+            values[host_text.stripped(key)] = host_text.stripped(value).strip("\"'")
+        elif host_text.stripped(line):
+            values.setdefault(
+                "PRETTY_NAME", host_text.stripped(line)
+            )  # /etc/redhat-release of releases before 7
+            values.setdefault("ID", host_text.words(line)[0].lower().replace("red", "rhel"))
     return values
 
 
 def _family(release: Mapping[str, str]) -> Family:
-    names = {release.get("ID", ""), *release.get("ID_LIKE", "").split()}
+    names = {release.get("ID", ""), *host_text.words(release.get("ID_LIKE", ""))}
     if names & {"debian", "ubuntu", "devuan"}:
         return "debian"
     if names & {"rhel", "fedora", "centos", "rocky", "almalinux", "ol", "scientific"}:
@@ -161,7 +164,7 @@ def _family(release: Mapping[str, str]) -> Family:
 
 
 def _version(text: str) -> str:
-    found = re.match(r"Version (\S+)", text)
+    found = re.match(r"Version (\S+)", text, re.ASCII)
     return found.group(1) if found else ""
 
 
@@ -185,7 +188,7 @@ def _number(text: str) -> int:
 
 def _accounts(text: str) -> dict[str, Account]:
     accounts: dict[str, Account] = {}
-    for line in text.splitlines():
+    for line in host_text.lines(text):
         fields = line.split(":")
         if len(fields) == 7 and all(re.fullmatch(r"\d{1,10}", part, re.ASCII) for part in fields[2:4]):
             # The first line of a name is the one that counts, as for getpwnam.
@@ -196,12 +199,12 @@ def _accounts(text: str) -> dict[str, Account]:
 
 
 def _addresses(text: str) -> tuple[str, ...]:
-    found = re.findall(r"\sinet6?\s+([0-9A-Fa-f:.]+)", text)
+    found = re.findall(r"\sinet6?\s+([0-9A-Fa-f:.]+)", text, re.ASCII)
     return tuple(dict.fromkeys(address for address in found if _is_address(address)))
 
 
 def _source(text: str) -> str:
-    found = re.search(r"\ssrc\s+(\S+)", text)
+    found = re.search(r"\ssrc\s+(\S+)", text, re.ASCII)
     return found.group(1) if found and _is_address(found.group(1)) else ""
 
 

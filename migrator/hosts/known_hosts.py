@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from migrator import host_text
+
 Verdict = Literal["known", "unknown", "changed", "revoked"]
 
 
@@ -69,8 +71,8 @@ def read_known_hosts(path: Path) -> KnownHosts:
 def parse_known_hosts(text: str) -> KnownHosts:
     """Given the text of a known_hosts file, return its keys; other lines are passed over, as ssh does."""
     keys = []
-    for line in text.splitlines():
-        fields = line.split()
+    for line in host_text.lines(text):
+        fields = host_text.words(line)
         marker = fields.pop(0) if fields and fields[0].startswith("@") else ""
         if len(fields) >= 3 and not fields[0].startswith("#") and marker in {"", "@revoked"}:
             keys.append(KnownKey(fields[0], fields[1], fields[2], revoked=bool(marker)))

@@ -8,6 +8,8 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from migrator import host_text
+
 CONNECTION_SCRIPT = r"""pid=$$
 for each in 1 2 3 4 5; do
     found=$(tr '\000' '\n' 2>/dev/null <"/proc/$pid/environ" | sed -n 's/^SSH_CONNECTION=//p')
@@ -40,9 +42,9 @@ def authorized_keys_files(text: str, *, user: str, uid: int, home: str) -> tuple
     """
     known = {"h": home, "u": user, "U": str(uid), "%": "%"}
     for line in text.split("\n"):
-        word, _, value = line.strip().partition(" ")
+        word, _, value = host_text.stripped(line).partition(" ")
         if word.lower() == "authorizedkeysfile":
-            paths = (_expanded(each, known) for each in value.split() if each.lower() != "none")
+            paths = (_expanded(each, known) for each in host_text.words(value) if each.lower() != "none")
             return tuple(dict.fromkeys(_absolute(path, home) for path in paths if path))
     return ()
 
@@ -68,7 +70,7 @@ class Ends:
 
 def parse_connection(text: str) -> Ends | None:
     """Given what CONNECTION_SCRIPT printed, return both ends; None where it does not say."""
-    words = text.split()
+    words = host_text.words(text)
     if len(words) != 4 or not re.fullmatch(r"\d{1,5}", words[3], re.ASCII):
         return None
     try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from migrator import host_text
+
 COMMANDS = ("/bin/sh -s", "/bin/sh -c *")
 """All that is run by `sudo -n` on a host: scripts from standard input; rsync's reading side, and a rehearsal's."""
 
@@ -30,7 +32,9 @@ Defaults:{user} !requiretty
 
 def refusal(status: int, stderr: str) -> str:
     """Given how a command under sudo ended, return what sudo said where it was sudo that refused, else ""."""
-    lines = [line.strip() for line in stderr[-_LAST_WORDS:].split("\n")] if status in (1, 127) else []
+    lines = (
+        [host_text.stripped(line) for line in stderr[-_LAST_WORDS:].split("\n")] if status in (1, 127) else []
+    )
     return next((line for line in reversed(lines) if _refuses(line)), "")
 
 

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from migrator import host_text
 from migrator.errors import HostError
 from migrator.hosts.base import Output
 from migrator.hosts.channel import LONGEST_OUTPUT, unless_gone
@@ -138,7 +139,7 @@ def server_words(asked: str, *, host: str = "new", listed: bool = False) -> tupl
     With `listed` it may ask for the files that it names. Raises HostError where it is not a reading rsync server on
     the folder it is started in.
     """
-    words = asked.split()
+    words = host_text.words(asked)
     options = [word for word in words[3:-2] if not (listed and word in _LISTED)]
     if (
         words[1:3] != ["--server", "--sender"]

@@ -6,13 +6,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from migrator import host_text
+
 _PROGRESS = re.compile(
     r"\s*([\d,.]{1,30})\s+(\d{1,3})%\s+([\d.,]{1,30})(B|kB|MB|GB|TB)/s\s+(\d{1,9}:\d\d:\d\d)(?:\s+\(xfr#(\d{1,15})|\s|$)",
     re.ASCII,
 )
 _STATISTIC = re.compile(r"(?:Number of|Total) ([a-z ]{1,40}): ([\d,.]{1,30})", re.ASCII)
 _ITEM = re.compile(
-    r"(?:[<>ch.*][fdLDS][cstpoguaxbTn.+?]{9}|\*deleting  ?|[<>ch.][fdLDS]\S{5,12}) +(\S.*)", re.DOTALL
+    r"(?:[<>ch.*][fdLDS][cstpoguaxbTn.+?]{9}|\*deleting  ?|[<>ch.][fdLDS]\S{5,12}) (.+)",
+    re.DOTALL | re.ASCII,
 )
 TELL = r"""telling() { # file, command: what it prints goes into the file, its progress is told, at the end its figures
     printed=$1
@@ -153,5 +156,5 @@ def parse_items(text: str) -> tuple[str, ...]:
 
     A folder of which only the time differs is none: copying a file into it makes it differ again.
     """
-    lines = [line for line in text.splitlines() if _ITEM.fullmatch(line)]
+    lines = [line for line in host_text.lines(text) if _ITEM.fullmatch(line)]
     return tuple(line for line in lines if not re.match(r"\.d\.\.t\.{6,} ", line))

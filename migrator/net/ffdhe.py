@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 from functools import cache
 
+from migrator import host_text
+
 _OFFSETS = {2048: 560316, 3072: 2625351, 4096: 5736041, 6144: 15705020, 8192: 10965728}
 """X of RFC 7919, appendix A: the smallest that makes a safe prime, by the group's size in bits."""
 
@@ -45,7 +47,7 @@ def modulus_of(text: str) -> int | None:
     if not (begin and end):
         return None
     try:
-        octets = base64.b64decode("".join(body.split()), validate=True)
+        octets = base64.b64decode("".join(host_text.words(body)), validate=True)
         _, content, _ = _element(octets, 0x30)
         _, number, _ = _element(content, 0x02)
     except (ValueError, IndexError):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
 
+from migrator import host_text
 from migrator.errors import MigrateError
 from migrator.net import iptables, nft
 
@@ -82,7 +83,7 @@ def closed_text(allowed: Sequence[str] = ()) -> str:
 
 def parse_state(text: str) -> PortState:
     """Given what the state script printed, return the state. Raise MigrateError for any other text."""
-    line = text.strip()
+    line = host_text.stripped(text)
     if line in (OPEN, CLOSED, PARTLY):
         return PortState(line)
     word, found, addresses = line.partition(" except ")
@@ -90,7 +91,7 @@ def parse_state(text: str) -> PortState:
         raise MigrateError(
             "the firewall's state cannot be read", expected="open, closed or closed except", seen=text
         )
-    return PortState(CLOSED, checked_addresses(addresses.split()))
+    return PortState(CLOSED, checked_addresses(host_text.words(addresses)))
 
 
 def checked_addresses(addresses: Iterable[str]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from typing import NamedTuple
 
+from migrator import host_text
 from migrator.errors import SmtpError
 
 MARK_HEADER = "X-Migrate-Token"
@@ -81,7 +82,7 @@ def received_hosts(raw: bytes, holding: str = "") -> Sequence[Hop]:
     for block in _BLANK.split(text):
         lines = _RECEIVED.findall(block)
         if lines and holding in block:
-            return tuple(_hop(" ".join(line.split())) for line in lines[:_MOST_HOPS])
+            return tuple(_hop(" ".join(host_text.words(line))) for line in lines[:_MOST_HOPS])
     return ()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass, field
 
+from migrator import host_text
 from migrator.errors import SmtpError
 from migrator.net.dialogue import Broken, Wire
 from migrator.net.handshake import DHE, EVERY, VERSIONS, ServerAnswer, client_hello, read_answer
@@ -61,7 +62,7 @@ def _started(wire: Wire) -> bool:
         reply = wire.ask(phase, command) if command else wire.reply(phase)
         if not reply.good:
             raise Broken(f"{phase} is answered with {reply.code} {reply.text}")
-    if "STARTTLS" not in [line.strip().upper() for line in reply.text.split("\n")]:
+    if "STARTTLS" not in [host_text.stripped(line).upper() for line in reply.text.split("\n")]:
         return False
     return wire.ask("starttls", "STARTTLS").good
 

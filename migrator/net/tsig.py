@@ -8,6 +8,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from migrator import host_text
 from migrator.errors import DnsError
 from migrator.secret import Secret
 
@@ -82,7 +83,7 @@ def _from_clause(name: str, algorithm: str, settings: dict[str, str]) -> TsigKey
 
 
 def _checked_secret(text: str) -> Secret:
-    secret = "".join(text.split())
+    secret = "".join(host_text.words(text))
     try:
         length = len(base64.b64decode(secret, validate=True))
     except (binascii.Error, ValueError):

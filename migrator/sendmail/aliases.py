@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from migrator import host_text
 from migrator.sendmail.cf import Configuration
 from migrator.sendmail.maps import fold, lines
 
@@ -16,7 +17,7 @@ from migrator.sendmail.maps import fold, lines
 def files(configuration: Configuration) -> tuple[str, ...]:
     """Given a sendmail.cf, return the sources of its aliases: AliasFile without types (`hash:`) and options."""
     value = configuration.option("AliasFile") or "/etc/mail/aliases"
-    words = (part.strip().rpartition(":")[2].split()[-1:] for part in value.split(","))
+    words = (host_text.words(part.rpartition(":")[2])[-1:] for part in value.split(","))
     return tuple(word[0] for word in words if word and word[0].startswith("/"))
 
 
@@ -25,8 +26,8 @@ def parse(text: str) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for entry in _entries(text):
         name, rest = _cut(entry, ":")
-        if name.strip() and rest is not None:
-            found.setdefault(fold(_unquoted(name.strip())), addresses(rest))
+        if host_text.stripped(name) and rest is not None:
+            found.setdefault(fold(_unquoted(host_text.stripped(name))), addresses(rest))
     return found
 
 
@@ -36,8 +37,8 @@ def addresses(text: str) -> tuple[str, ...]:
     rest: str | None = text
     while rest is not None:
         address, rest = _cut(rest, ",")
-        if address.strip():
-            found.append(address.strip())
+        if host_text.stripped(address):
+            found.append(host_text.stripped(address))
     return tuple(found)
 
 

@@ -10,17 +10,19 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from migrator import host_text
+
 FILE_TYPES = frozenset({"hash", "btree", "dbm", "cdb", "lmdb", "text"})
 """The types of map that are kept in a file."""
 
 _LETTERS = {"Q": "QueueDirectory", "p": "PrivacyOptions", "O": "DaemonPortOptions", "A": "AliasFile"}
 _COMMENT = re.compile(r"(?<![\\$])#.*\Z", re.DOTALL)
-_OPTION = re.compile(r"O\s+([A-Za-z.]+)\s*=\s*(.*)", re.DOTALL)
+_OPTION = re.compile(r"O\s+([A-Za-z.]+)\s*=\s*(.*)", re.DOTALL | re.ASCII)
 _SHORT_OPTION = re.compile(r"O([A-Za-z])(.*)", re.DOTALL)
 _NAMED = re.compile(r"\{([^}]*)\}(.*)|(.)(.*)", re.DOTALL)
-_MAP = re.compile(r"K\s*([A-Za-z0-9][A-Za-z0-9_.]*)\s+([A-Za-z0-9]+)\s*(.*)", re.DOTALL)
-_FILE = re.compile(r"\s*(-o\S*\s+)?(\S+)\s*(.*)", re.DOTALL)
-_MAILER = re.compile(r"M\s*([^\s,]+)\s*,\s*(.*)", re.DOTALL)
+_MAP = re.compile(r"K\s*([A-Za-z0-9][A-Za-z0-9_.]*)\s+([A-Za-z0-9]+)\s*(.*)", re.DOTALL | re.ASCII)
+_FILE = re.compile(r"\s*(-o\S*\s+)?(\S+)\s*(.*)", re.DOTALL | re.ASCII)
+_MAILER = re.compile(r"M\s*([^\s,]+)\s*,\s*(.*)", re.DOTALL | re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +111,14 @@ class Configuration:
     @property
     def max_message_size(self) -> int:
         """The largest message taken, in bytes; 0 means no limit."""
-        value = (self.option("MaxMessageSize") or "").strip()
+        value = _bare(self.option("MaxMessageSize") or "")
         return int(value) if re.fullmatch("[0-9]{1,18}", value) else 0
 
     @property
     def privacy(self) -> frozenset[str]:
         """The PrivacyOptions of all lines, in lower case."""
         values = (value for name, value in self.options if name.lower() == "privacyoptions")
-        return frozenset(
-            word.strip().lower() for value in values for word in value.split(",") if word.strip()
-        )
+        return frozenset(filter(None, (_bare(word).lower() for value in values for word in value.split(","))))
 
     @property
     def daemon_ports(self) -> tuple[DaemonPort, ...]:
@@ -152,7 +152,7 @@ def parse(text: str) -> Configuration:
             case "D":
                 macros[name] = value
             case "C":
-                classes[name] = classes.get(name, ()) + tuple(value.split())
+                classes[name] = classes.get(name, ()) + tuple(host_text.words(value))
             case _:
                 continue
     return Configuration(
@@ -187,7 +187,7 @@ def _map(line: str) -> list[MapDeclaration]:
     found = _MAP.fullmatch(line)
     if not found:
         return []
-    words = found[3].split()
+    words = host_text.words(found[3])
     paths = [word for word in words if not word.startswith("-")] if found[2] in FILE_TYPES else []
     options = tuple(word for word in words if word.startswith("-"))
     return [MapDeclaration(found[1], found[2], options, paths[0] if paths else "")]
@@ -197,19 +197,24 @@ def _mailer(line: str) -> list[Mailer]:
     found = _MAILER.fullmatch(line)
     if not found:
         return []
-    parts = (part.strip().partition("=") for part in found[2].split(","))
-    return [Mailer(found[1], {name.strip()[:1]: value.strip() for name, _, value in parts if name.strip()})]
+    parts = (_bare(part).partition("=") for part in found[2].split(","))
+    return [
+        Mailer(
+            found[1],
+            {_bare(name)[:1]: _bare(value) for name, _, value in parts if _bare(name)},
+        )
+    ]
 
 
 def _group_directory(line: str) -> list[str]:
     """Read a queue group: `Qname, Path=/var/spool/mqueue/slow*, ...`; only the first letter of a field counts."""
-    parts = (part.strip().partition("=") for part in line.split(",")[1:])
-    return [value.strip() for name, _, value in parts if name.strip()[:1] == "P" and value.strip()]
+    parts = (_bare(part).partition("=") for part in line.split(",")[1:])
+    return [_bare(value) for name, _, value in parts if _bare(name)[:1] == "P" and _bare(value)]
 
 
 def _daemon_port(value: str) -> DaemonPort:
     parts = (part.partition("=") for part in value.split(","))
-    given = {name.strip()[:1].upper(): setting.strip() for name, _, setting in parts if name.strip()}
+    given = {_bare(name)[:1].upper(): _bare(setting) for name, _, setting in parts if _bare(name)}
     return DaemonPort(
         given.get("N", ""),
         given.get("P", "smtp"),
@@ -217,3 +222,7 @@ def _daemon_port(value: str) -> DaemonPort:
         given.get("F", "inet"),
         given.get("M", ""),
     )
+
+
+def _bare(text: str) -> str:
+    return host_text.stripped(text)

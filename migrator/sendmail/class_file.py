@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import re
 
+from migrator import host_text
 from migrator.sendmail.maps import append_line, fold, lines
 from migrator.sendmail.routes import checked_domain
 
-_WORD = re.compile(r"[^\s#]+[ \t]*")
+_WORD = re.compile(r"[^\s#]+[ \t]*", re.ASCII)
 
 
 def names(text: str) -> tuple[str, ...]:
     """Given a class file, return its names in order and in lower case, whatever pattern reads it."""
-    return tuple(fold(word) for line in lines(text) for word in line.partition("#")[0].split())
+    return tuple(fold(word) for line in lines(text) for word in host_text.words(line.partition("#")[0]))
 
 
 def add_domain(text: str, domain: str) -> str:
@@ -38,7 +39,9 @@ def remove_domain(text: str, domain: str) -> str:
 
 def _without(line: str, domain: str) -> str:
     text, mark, comment = line.partition("#")
-    if domain not in fold(text).split():
+    if domain not in host_text.words(fold(text)):
         return line
-    text = _WORD.sub(lambda word: "" if fold(word.group().strip()) == domain else word.group(), text)
-    return f"{text}{mark}{comment}" if mark or text.strip() else ""
+    text = _WORD.sub(
+        lambda word: "" if fold(host_text.stripped(word.group())) == domain else word.group(), text
+    )
+    return f"{text}{mark}{comment}" if mark or host_text.stripped(text) else ""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 
+from migrator import host_text
 from migrator.sendmail.aliases import addresses
 from migrator.sendmail.maps import fold, lines
 from migrator.sendmail.text_error import TextError
@@ -63,7 +64,7 @@ def user_here(address: str, domains: Collection[str]) -> str:
     That is its local part in lower case, without a `+detail`; "" for an address elsewhere, a program, a file, and
     for `\user`, which is looked up no more.
     """
-    address = address.strip().removeprefix("<").removesuffix(">")
+    address = host_text.stripped(address).removeprefix("<").removesuffix(">")
     if not address or address[0] in '\\|/:"':
         return ""
     local, mark, domain = address.rpartition("@")

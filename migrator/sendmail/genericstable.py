@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Iterable, Mapping
 
+from migrator import host_text
 from migrator.sendmail import maps
 from migrator.sendmail.text_error import TextError
 from migrator.sendmail.verification import checked_addresses
@@ -32,7 +33,7 @@ def rows_of_csv(text: str) -> dict[str, str]:
             if fault := _fault(columns, rows):
                 faults.append(f"line {reader.line_num}: {fault}")
             else:
-                rows[columns[0]] = columns[1].strip()
+                rows[columns[0]] = host_text.stripped(columns[1])
     except csv.Error as error:
         faults.append(f"line {reader.line_num}: {error}")
     if faults or not rows:
@@ -58,7 +59,7 @@ def with_rows(text: str, rows: Mapping[str, str]) -> str:
 def _fault(columns: list[str], known: Mapping[str, str]) -> str:
     if len(columns) != 2:
         return f"two columns are wanted, login and address, and it has {len(columns)}"
-    login, address = columns[0], columns[1].strip()
+    login, address = columns[0], host_text.stripped(columns[1])
     if not _LOGIN.fullmatch(login):
         return f"{login!r} is no login name"
     if maps.fold(login) in map(maps.fold, known):

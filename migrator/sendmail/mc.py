@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from migrator import host_text
 from migrator.sendmail.m4 import Call, Scan, opens_section, scan
 from migrator.sendmail.text_error import TextError
 
@@ -124,7 +125,7 @@ def ensure_member(text: str, name: str, member: str) -> str:
     limit = _limit(text, scanned)
     wanted = _write(_checked_name(name), member)
     live = [call for call in scanned.calls if call.live and call.name == name and call.start < limit]
-    if any(member in call.arguments[0].split() for call in live):
+    if any(member in host_text.words(call.arguments[0]) for call in live):
         return text
     after = (live or _before(scanned, _FEATURES | _FOUNDATION, limit))[-1:]
     return _insert(text, scanned, wanted, after=after, limit=limit)
@@ -229,7 +230,7 @@ def _extent(text: str, scanned: Scan, call: Call) -> tuple[int, int]:
     start = max(begin for begin in scanned.line_starts if begin <= call.start)
     end = next((begin for begin in scanned.line_starts if begin >= call.end), len(text))
     rest = text[call.end : end]
-    if text[start : call.start].strip() or not re.fullmatch(r"\s*(dnl\b.*)?\s*", rest):
+    if host_text.stripped(text[start : call.start]) or not re.fullmatch(r"\s*(dnl\b.*)?\s*", rest):
         return call.start, call.end
     if end == len(text) and not text.endswith("\n"):
         start -= 2 if text[:start].endswith("\r\n") else min(start, 1)

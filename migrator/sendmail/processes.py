@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from migrator import host_text
 from migrator.sendmail.text_error import TextError
 
 READER = r"""
@@ -104,9 +105,9 @@ def classify(title: str) -> Activity:
 def _process(user: str, stat: str, title: str) -> Process:
     """Read one row: proc(5) has the name as 2nd, parent, session and start as 4th, 6th and 22nd field."""
     pid, _, rest = stat.partition(" (")
-    fields = rest.rpartition(") ")[2].split()
+    fields = host_text.words(rest.rpartition(") ")[2])
     numbers = (pid, *fields[1:2], *fields[3:4], *fields[19:20], user)
     if len(numbers) != 5 or not all(number.isascii() and number.isdigit() for number in numbers):
         raise TextError(f"{stat!r} is no state of a process")
     number, parent, session, started, owner = map(int, numbers)
-    return Process(number, parent, session, started, owner, title.strip())
+    return Process(number, parent, session, started, owner, host_text.stripped(title))

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from migrator import host_text
 from migrator.sendmail.text_error import TextError
 
 _MARK = "====migrate===="
@@ -80,8 +81,10 @@ def parse_build(output: str) -> Build:
     if not version:
         raise TextError("sendmail -d0.1 printed no version")
     compiled = _COMPILED.search(output)
-    options = frozenset(compiled[1].split()) if compiled else frozenset()
-    return Build(version[1], options, {name: value.strip() for name, value in _IDENTITY.findall(output)})
+    options = frozenset(host_text.words(compiled[1])) if compiled else frozenset()
+    return Build(
+        version[1], options, {name: host_text.stripped(value) for name, value in _IDENTITY.findall(output)}
+    )
 
 
 def _braced(name: str) -> str:

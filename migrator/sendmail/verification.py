@@ -15,7 +15,7 @@ from migrator.sendmail.text_error import TextError
 
 _ADDRESS = re.compile(r"[A-Za-z0-9_+=&~^*/?{}!%][A-Za-z0-9._+=&~^*/?{}!%-]*(@[A-Za-z0-9._-]+)?")
 _LINE = re.compile(r"(.*?)\.\.\. (.*)", re.DOTALL)
-_DELIVERABLE = re.compile(r"deliverable: mailer (\S+?), (?:host (.*?), )?user (.*)", re.DOTALL)
+_DELIVERABLE = re.compile(r"deliverable: mailer (\S+?), (?:host (.*?), )?user (.*)", re.DOTALL | re.ASCII)
 
 _HOST = re.compile(r"\[(?:ipv6:)?([^\[\]]+)\]|[^\[:,]+", re.IGNORECASE)
 

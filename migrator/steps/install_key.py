@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
+from migrator import host_text
 from migrator.change import Change, FileEdit, HostName, Shell, Upload
 from migrator.errors import MigrateError, VerifyFailed
 from migrator.hosts.sshd import CONNECTION_SCRIPT, parse_connection
@@ -41,7 +42,7 @@ class InstallKey(Step):
         if push_key.needed(context):
             yield from push_key.changes(context)
         public = context.new.read_file(keys.public) or _PENDING
-        yield from _entry(context, public.strip())
+        yield from _entry(context, host_text.stripped(public))
 
     def verify(self, context: Context) -> None:
         """Knock at the old host with the key. Raises VerifyFailed where the door does not open, or opens too far."""

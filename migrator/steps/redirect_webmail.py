@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from migrator import host_text
 from migrator.change import Change, FileEdit, Note, Undo, Upload
 from migrator.errors import MigrateError, VerifyFailed
 from migrator.plan import WebmailPlan
@@ -123,7 +124,7 @@ def _server(context: Context) -> tuple[Server | None, str | None]:
         lambda: context.old.read("ps", "-e", "-o", "comm="),
         lambda: context.old.read_files([server.path for server in known.values()]),
     )
-    if "nginx" not in listed.stdout.split():
+    if "nginx" not in host_text.words(listed.stdout):
         known.pop("nginx", None)
     server = next(iter(known.values()), None)
     return server, texts[server.path] if server else None

@@ -6,6 +6,7 @@ import ipaddress
 import shlex
 from collections.abc import Iterator
 
+from migrator import host_text
 from migrator.change import Change, SendProbe, Undo
 from migrator.errors import VerifyFailed
 from migrator.net.smtp import received_hosts
@@ -97,7 +98,7 @@ def _places(context: Context, host: str, token: str, *, everywhere: bool = False
         f"find {folders} {'' if everywhere else older}-type f -newermt {since} "
         f"-exec grep -lF -e {shlex.quote(token)} {{}} + 2>/dev/null\nexit 0\n"
     )
-    return found.stdout.splitlines()
+    return host_text.lines(found.stdout)
 
 
 def _expect_route(context: Context, host: str, path: str) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from migrator import host_text
 from migrator.errors import CommandFailed
 from migrator.hosts.base import Reader
 from migrator.sendmail.text_error import TextError
@@ -103,7 +104,7 @@ def fetched(reader: Reader, path: str) -> bytes:
     """Return the bytes of an archive on a host. Raises CommandFailed where it cannot be read."""
     output = reader.inspect(f"base64 <{shlex.quote(path)}")
     try:
-        content = base64.b64decode("".join(output.stdout.split()), validate=True)
+        content = base64.b64decode("".join(host_text.words(output.stdout)), validate=True)
     except (binascii.Error, ValueError):
         content = b""
     if output.status != 0 or not content:
@@ -120,7 +121,7 @@ def fetched(reader: Reader, path: str) -> bytes:
 def parse_sums(text: str) -> dict[str, str]:
     """Given a list of digests, return the digest of each absolute path. Raise TextError for another line."""
     found = {}
-    for line in text.splitlines():
+    for line in host_text.lines(text):
         row = _SUM.fullmatch(line)
         if not row:
             raise TextError(f"{line!r} is no line of a list of digests")

@@ -6,6 +6,7 @@ import secrets
 import shlex
 from collections.abc import Iterator, Mapping
 
+from migrator import host_text
 from migrator.change import Change, HostName, Shell, Undo
 from migrator.errors import VerifyFailed
 from migrator.sendmail.verification import checked_addresses
@@ -33,7 +34,7 @@ class Delivery(Tool):
     def measured(self, context: Context) -> Mapping[str, str]:
         """Return what Sendmail would do with the address, and what it said of the message once it was sent."""
         would = context.reader(self.host).read("sendmail", "-bv", self._recipient).stdout.strip()
-        lines = {f"{number:3}": line for number, line in enumerate(self._said.splitlines(), 1)}
+        lines = {f"{number:3}": line for number, line in enumerate(host_text.lines(self._said), 1)}
         return {"sendmail -bv": would, **lines}
 
     def changes(self, context: Context) -> Iterator[Change]:
@@ -51,7 +52,7 @@ class Delivery(Tool):
 
     def verify(self, context: Context) -> None:
         """Raise VerifyFailed where nobody took the message."""
-        if not any("... Sent" in line for line in self._said.splitlines()):
+        if not any("... Sent" in line for line in host_text.lines(self._said)):
             raise VerifyFailed(
                 f"nobody took the test message to {self._recipient}",
                 host=self.host,

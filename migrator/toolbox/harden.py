@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from migrator import host_text
 from migrator.change import Change, HostName, Upload
 from migrator.errors import Refused, UsageError, VerifyFailed
 from migrator.hosts.families import WAYS
@@ -99,7 +100,7 @@ class Harden(Tool):
         texts = {**sources.texts, **reader.read_files((paths["aliases"], CF))}
         sources = Sources(texts, parse_cf(texts[CF] or ""))
         folder = f"{WAYS[facts.family].cf_folder}/feature"
-        listed = reader.read("ls", folder).stdout.split()
+        listed = host_text.lines(reader.read("ls", folder).stdout)
         text = sources.text(MC)
         seen = Seen(
             mc=text,
@@ -138,7 +139,7 @@ class Harden(Tool):
             'limit() { if command -v timeout >/dev/null 2>&1; then timeout "$@"; else shift; "$@"; fi; }\n'
         )
         output = context.reader(self.host).inspect(f"{limit}{script}exit 0")
-        lines = [line.split() for line in output.stdout.splitlines() if line.split()]
+        lines = [host_text.words(line) for line in host_text.lines(output.stdout) if host_text.words(line)]
         return {words[0]: tuple(words[1:]) for words in lines}
 
 

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from migrator import host_text
 from migrator.errors import UsageError
 from migrator.hosts.base import Reader
 from migrator.hosts.facts import HostFacts
@@ -78,5 +79,5 @@ def _letter(path: str) -> str:
 def _sizes(reader: Reader, paths: Sequence[str]) -> dict[str, int]:
     if not paths:
         return {}
-    listed = reader.read("stat", "-c", "%s", *paths).stdout.split()
-    return {path: int(size) for path, size in zip(paths, listed, strict=False) if size.isdigit()}
+    listed = host_text.words(reader.read("stat", "-c", "%s", *paths).stdout)
+    return {path: int(size) for path, size in zip(paths, listed, strict=False) if size.isdecimal()}

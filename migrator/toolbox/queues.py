@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
+from migrator import host_text
 from migrator.errors import CommandFailed
 from migrator.hosts.base import Reader
 from migrator.hosts.facts import HostFacts
@@ -113,8 +114,8 @@ def submission(client_cf: Configuration) -> tuple[str, int]:
     except ValueError:
         address = "127.0.0.1"
     relay = client_cf.mailer("relay")
-    words = relay.fields.get("A", "").split() if relay else []
-    given = words[2] if len(words) > 2 and words[2].isdigit() and len(words[2]) < 6 else "25"
+    words = host_text.words(relay.fields.get("A", "")) if relay else []
+    given = words[2] if len(words) > 2 and words[2].isdecimal() and len(words[2]) < 6 else "25"
     return address, int(given)
 
 

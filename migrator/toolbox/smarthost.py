@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from migrator import host_text
 from migrator.change import Change, FileEdit, HostName, Shell, Undo, Upload
 from migrator.errors import Refused, UsageError, VerifyFailed
 from migrator.executor.base import Executor
@@ -88,8 +89,8 @@ class Smarthost(Tool):
         # A change that was planned before an interruption is performed before anything else is asked for.
         self._logins(context)
         output = context.reader(self.host).inspect(_SASL)
-        present = set(output.stdout.split())
-        wanted = [_LIBRARIES.get(name, "scram") for name in self._login.mechanisms.split()]
+        present = set(host_text.words(output.stdout))
+        wanted = [_LIBRARIES.get(name, "scram") for name in host_text.words(self._login.mechanisms)]
         missing = [name for name in ("SASLv2", *wanted) if name not in present]
         if missing:
             family = context.facts(self.host).family
@@ -218,7 +219,7 @@ class Smarthost(Tool):
 
     def _expect_private(self, context: Context) -> None:
         seen = context.reader(self.host).read("stat", "-c", "%a %U:%G %n", AUTHINFO, f"{AUTHINFO}.db")
-        modes = [line.split(" ")[0] for line in seen.stdout.splitlines()]
+        modes = [line.split(" ")[0] for line in host_text.lines(seen.stdout)]
         if len(modes) != 2 or any(mode[-1] != "0" for mode in modes):
             raise VerifyFailed(
                 "the login at the smart host is not there, or can be read by everybody",

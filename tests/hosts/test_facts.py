@@ -158,3 +158,16 @@ def test_a_look_that_fails_names_the_host() -> None:
     with pytest.raises(CommandFailed) as caught:
         look(host, peer="198.51.100.20", mail_spool="/var/mail")
     assert (caught.value.host, caught.value.seen) == ("old", "sh: not found")
+
+
+@pytest.mark.parametrize("mark", ["\x85", "\u2028", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\r", "\xa0"])
+def test_a_full_name_may_hold_what_python_takes_for_the_end_of_a_line(mark: str) -> None:
+    accounts = (
+        "root:x:0:0:root:/root:/bin/sh\n"
+        f"alice:x:1000:1000:Alice A{mark} (desk 2):/home/alice:/bin/sh\n"
+        "bob:x:1001:1001:Bob B:/home/bob:/bin/sh\n"
+    )
+    facts = parse(told(accounts=accounts, mounts=f"/dev/sda1 /a{mark}b ext4 rw 0 0\n"))
+    assert sorted(facts.accounts) == ["alice", "bob", "root"]
+    assert facts.accounts["alice"].home == "/home/alice"
+    assert facts.mounts == (f"/dev/sda1 /a{mark}b ext4 rw 0 0",)

@@ -146,3 +146,9 @@ class TestAccount:
     def test_before_anything_came_nothing_is_known(self) -> None:
         assert progress.Account({0: 10}).overall(0.0) == progress.Progress(0, 0, 0.0, 0)
         assert progress.Account({}).overall(0.0).percent == 100
+
+
+@pytest.mark.parametrize("mark", ["\x85", "\u2028", "\x0b", "\x1c", "\xa0", "\u3000"])
+def test_a_name_that_differs_is_told_whole_whatever_python_takes_for_a_blank(mark: str) -> None:
+    items = (f">f.st...... a{mark}b", f">f.st...... {mark}c")
+    assert parse_items("\n".join(items) + "\n") == items

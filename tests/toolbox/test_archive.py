@@ -164,3 +164,8 @@ def test_an_archive_that_cannot_be_fetched_is_an_error() -> None:
         host.on("^base64", answer)
         with pytest.raises(CommandFailed):
             archive.fetched(host, "/x.tar")
+
+
+def test_a_digest_belongs_to_a_path_with_any_character() -> None:
+    digest = "0" * 64
+    assert archive.parse_sums(f"{digest}  etc/mail/a\x85b\u2028c\n") == {"/etc/mail/a\x85b\u2028c": digest}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from migrator import host_text
 from migrator.cli.toolbox.common import Common
 from migrator.cli.toolbox.driving import Desk, desk
 from migrator.cli.toolbox.typed import checked
@@ -102,7 +103,7 @@ def _page(whole: Whole, logged: Sequence[str], body: bool) -> list[str]:
         *(f"file {path}: {size} bytes" for path, size in whole.files.items()),
         "headers:",
         *(f"  {line}" for line in whole.headers),
-        *(["body:", *whole.body.splitlines()] if body else []),
+        *(["body:", *host_text.lines(whole.body)] if body else []),
         *(["log:", *(f"  {line}" for line in logged)] if logged else []),
     ]
 

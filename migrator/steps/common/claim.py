@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from migrator import host_text
 from migrator.change import Change, HostName, Shell
 from migrator.mailstore import arrivals
 from migrator.steps.base import Context
@@ -50,14 +51,14 @@ def claims(context: Context) -> Iterator[Change]:
 
 def parse(text: str) -> Claim | None:
     """Given the text of a mark, return what it says; None where there is none."""
-    run, _, who = text.strip().partition(" ")
+    run, _, who = host_text.stripped(text).partition(" ")
     return Claim(run, who or "nobody knows from where") if run else None
 
 
 def _script(context: Context) -> str:
     path = mark(context)
     who = f"its journal is in {context.plan.state_dir} on {socket.gethostname()}"
-    text = f"{context.run} {' '.join(who.split())}"
+    text = f"{context.run} {' '.join(host_text.words(who))}"
     given_up = f"rm -f {path}\n" if OTHER_RUN in context.force else ""
     # Written beside and linked into place: the first of two runs that come at once has it, and it is never half.
     return (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
+from migrator import host_text
 from migrator.change import HostName
 from migrator.steps.base import Context
 from migrator.steps.common.at_once import at_once
@@ -26,7 +27,7 @@ def here(context: Context, moment: datetime, now: datetime) -> datetime:
 
 
 def _time(context: Context, host: HostName) -> datetime:
-    told = context.reader(host).read("date", "+%s").stdout.strip()
+    told = host_text.stripped(context.reader(host).read("date", "+%s").stdout)
     if not re.fullmatch(r"[0-9]{1,11}", told):
         return context.now()
     return datetime.fromtimestamp(int(told), UTC)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from migrator import host_text
 from migrator.errors import CommandFailed
 from migrator.hosts.base import Reader
 from migrator.sendmail import processes
@@ -80,7 +81,7 @@ def running(host: Reader) -> Running:
         f"$(stat -c %Y {_CF} || date +%s)\n{processes.READER}"
     )
     first, _, rest = output.stdout.partition("\n")
-    words = first.split()
+    words = host_text.words(first)
     if output.status != 0 or len(words) != 4 or not all(map(_NUMBER.fullmatch, words)):
         raise CommandFailed(
             "the Sendmail processes could not be listed",
@@ -100,7 +101,7 @@ def named(processes_: tuple[Process, ...]) -> str:
 
 def remaining(found: tuple[Process, ...], remembered: str) -> tuple[Process, ...]:
     """Return those of the processes that were remembered."""
-    known = set(remembered.split())
+    known = set(host_text.words(remembered))
     return tuple(process for process in found if f"{process.pid}:{process.started}" in known)
 
 

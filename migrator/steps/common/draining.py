@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from migrator import host_text
 from migrator.change import Change, HostName, Shell, Undo
 from migrator.errors import VerifyFailed
 from migrator.sendmail.processes import Process
@@ -70,5 +71,5 @@ def _left(context: Context, host: HostName, earlier: str | None) -> tuple[Proces
     found = daemons.running(context.reader(host))
     if earlier is None:
         return found.unfinished
-    sessions = {int(word) for word in context.memory.get(earlier, "").split()}
+    sessions = {int(word) for word in host_text.words(context.memory.get(earlier, ""))}
     return found.unfinished_of(frozenset(sessions) - found.generations)

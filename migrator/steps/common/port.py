@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
+from migrator import host_text
 from migrator.change import HostName
 from migrator.errors import Refused, SmtpError, VerifyFailed
 from migrator.hosts import boot
@@ -91,7 +92,7 @@ def state(context: Context, host: HostName) -> firewall.PortState:
 
 def starts_at_boot(context: Context) -> str:
     """Return by what a boot of the new host starts Sendmail; "": it does not, so the port stays closed."""
-    return context.new.inspect(boot.starts_script(context.plan.name)).stdout.strip()
+    return host_text.stripped(context.new.inspect(boot.starts_script(context.plan.name)).stdout)
 
 
 def expect(context: Context, host: HostName, wanted: firewall.PortState) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
+from migrator import host_text
 from migrator.change import Change, FileEdit, HostName, Shell, Upload
 from migrator.hosts.push import PushPaths, push_port, restrictions
 from migrator.mailstore import access
@@ -27,7 +28,7 @@ def changes(context: Context) -> Iterator[Change]:
     summary = f"make the key on the old host by which it holds a port of the new one open ({paths.private})"
     yield from key_pair(context, "old", paths.private, summary, undo)
     yield from known_host(context, "old", paths.known_hosts, undo)
-    public = (context.old.read_file(paths.public) or _PENDING).strip()
+    public = host_text.stripped(context.old.read_file(paths.public) or _PENDING)
     facts, plan = context.facts("new"), context.plan
     sources = tuple(dict.fromkeys(filter(None, (context.facts("old").source, *plan.old.addresses))))
     line = access.entry(plan.name, public, sources, restrictions(plan.name, facts.openssh))

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from functools import partial
 
+from migrator import host_text
 from migrator.change import Change, HostName
 from migrator.errors import Refused, SmtpError, VerifyFailed
 from migrator.plan import HostPlan
@@ -197,7 +198,7 @@ def _names_differ(context: Context, sources: Sources) -> bool:
 
 def _generations(context: Context, key: str, found: daemons.Running) -> Mapping[str, str]:
     """Return what to remember of the daemons that are about to reload: the sessions all their children stay in."""
-    known = {int(word) for word in context.memory.get(key, "").split()} | found.generations
+    known = {int(word) for word in host_text.words(context.memory.get(key, ""))} | found.generations
     return {key: " ".join(str(session) for session in sorted(known))}
 
 

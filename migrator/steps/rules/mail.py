@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from migrator import host_text
 from migrator.errors import CommandFailed, Refused
 from migrator.sendmail import testmode
 from migrator.sendmail.text_error import TextError
@@ -124,7 +125,9 @@ def _owners(look: Look) -> set[str]:
     names: dict[int, str] = {}
     for name, account in look.facts.accounts.items():
         names.setdefault(account.uid, name)
-    numbers = _read(look, tree_scripts.owners(tree.source for tree in look.context.plan.sync)).split()
+    numbers = host_text.words(
+        _read(look, tree_scripts.owners(tree.source for tree in look.context.plan.sync))
+    )
     owners = {names[int(number)] for number in numbers if number.isdecimal() and int(number) in names}
     return owners | {name for name in look.facts.spool if name in look.facts.accounts}
 

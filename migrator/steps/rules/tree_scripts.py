@@ -7,13 +7,14 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from migrator import host_text
 from migrator.plan import SyncTree
 
 _PATIENCE = 300  # seconds for one tree: the size of a large one is an estimate, and not worth more
 _LIMIT = (
     f'limit() {{ if command -v timeout >/dev/null 2>&1; then timeout {_PATIENCE} "$@"; else "$@"; fi; }}\n'
 )
-_DF = re.compile(r"\s[0-9]{1,18}\s+[0-9]{1,18}\s+(-?[0-9]{1,18})\s+(?:[0-9]+%|-)\s+(/.*)")
+_DF = re.compile(r"\s[0-9]{1,18}\s+[0-9]{1,18}\s+(-?[0-9]{1,18})\s+(?:[0-9]+%|-)\s+(/.*)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ def sizes(trees: Iterable[SyncTree]) -> str:
 
 def parse_sizes(text: str) -> list[int | None]:
     """Given what `sizes` printed, return the sizes in kB, None for what is absent; fewer where du failed."""
-    lines = text.splitlines()
+    lines = host_text.lines(text)
     return [
         None if line == "absent" else int(line) for line in lines if re.fullmatch(r"absent|[0-9]{1,18}", line)
     ]
@@ -57,7 +58,7 @@ def parse_rooms(text: str) -> list[Room]:
     """Given what `rooms` printed, return where each target goes; fewer where df failed."""
     found: list[Room] = []
     used = 0
-    for line in text.splitlines():
+    for line in host_text.lines(text):
         if size := re.fullmatch(r"size ([0-9]{0,18})", line):
             used = int(size[1] or 0)
         elif free := _DF.search(line):

@@ -177,7 +177,7 @@ def _times(reader: Reader, paths: tuple[str, ...]) -> tuple[int, dict[str, int]]
     listed = reader.inspect(f"date +%s\nstat -L -c '%Y %n' -- {words} 2>/dev/null || :").stdout
     first, _, rest = listed.partition("\n")
     rows = (_TIME.fullmatch(line) for line in rest.split("\n"))
-    return int(first) if first.isdigit() else 0, {row[2]: int(row[1]) for row in rows if row}
+    return int(first) if first.isdecimal() else 0, {row[2]: int(row[1]) for row in rows if row}
 
 
 def _safety(reader: Reader, paths: tuple[str, ...]) -> dict[str, Facts]:
