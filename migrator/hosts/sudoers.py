@@ -31,16 +31,31 @@ Defaults:{user} !requiretty
 
 
 def refusal(status: int, stderr: str) -> str:
-    """Given how a command under sudo ended, return what sudo said where it was sudo that refused, else ""."""
-    lines = (
-        [host_text.stripped(line) for line in stderr[-_LAST_WORDS:].split("\n")] if status in (1, 127) else []
-    )
-    return next((line for line in reversed(lines) if _refuses(line)), "")
+    """Given how a command under sudo ended, return what sudo said where it was sudo that refused, else "".
+
+    Its words are another in each language and in each implementation, so what is no words counts: its name before the
+    line (sudo, sudo-rs), the command that it was asked for, the file that allows, and the status with which a shell
+    of any kind tells that there is no sudo (127), or none that it may start (126).
+    """
+    lines = [host_text.stripped(line) for line in stderr[-_LAST_WORDS:].split("\n")]
+    refuses = _refuses if status == 1 else _lacks if status in (126, 127) else None
+    return next((line for line in reversed(lines) if refuses and refuses(line)), "")
+
+
+_SIGNS = re.compile(
+    r"(?:\S*/)?sudo(?:-rs)?: "  # sudo(8) and sudo-rs; csh says "sudo: Command not found." with status 1
+    r"|Sorry, user "
+    r"|.*\bsudoers\b"
+    # Each language has the command of its own rule in it: `user is not allowed to execute '/bin/sh -s' as root`.
+    r"|.*/sh -[sc](?![\w-])",
+    re.ASCII,
+)
+_NAMED = re.compile(r"(?:^|.*[^\w.-])sudo(?![\w.-])", re.ASCII)
 
 
 def _refuses(line: str) -> bool:
-    return (
-        line.startswith(("sudo: ", "Sorry, user "))
-        or " is not in the sudoers file" in line
-        or line.endswith(("sudo: not found", "sudo: command not found"))
-    )
+    return bool(_SIGNS.match(line))
+
+
+def _lacks(line: str) -> bool:
+    return bool(_NAMED.match(line)) or _refuses(line)

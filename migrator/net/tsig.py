@@ -46,7 +46,7 @@ def read_key(path: Path, *, name: str, algorithm: str) -> TsigKey:
         )
     if len(content) > _LARGEST_FILE:
         raise DnsError(f"the key file {path} is too long to be one", seen=f"more than {_LARGEST_FILE} bytes")
-    return parse_key(content.decode("utf-8", "replace"), name=name, algorithm=algorithm)
+    return parse_key(content.decode("utf-8-sig", "replace"), name=name, algorithm=algorithm)
 
 
 def parse_key(text: str, *, name: str, algorithm: str) -> TsigKey:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import tomllib
 from dataclasses import replace
@@ -16,6 +17,13 @@ from migrator.plan.tables import Faults, Table
 
 _NONE: tuple[str, ...] = ()
 _LARGEST = 1_000_000  # bytes; a plan has a hundred lines
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "UTF-32"),  # begins with the mark of UTF-16
+    (codecs.BOM_UTF32_BE, "UTF-32"),
+    (codecs.BOM_UTF16_LE, "UTF-16"),
+    (codecs.BOM_UTF16_BE, "UTF-16"),
+)
+"""What a text of another encoding begins with (The Unicode Standard, 23.8)."""
 _AT_LINE = re.compile(r"\(at line (\d+), column \d+\)$")
 _NAME = values.matching(r"[a-z0-9][a-z0-9-]{0,39}", "1 to 40 of a-z, 0-9 and -, beginning with none of -")
 
@@ -46,10 +54,24 @@ def _text(path: Path) -> str:
     if len(content) > _LARGEST:
         raise PlanError(str(path), [Fault("", None, f"is larger than {_LARGEST} bytes: this is no plan")])
     try:
-        return content.decode()
+        # Editors of Windows write a mark before UTF-8 (RFC 3629, 6), and may write another encoding.
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise PlanError(str(path), [Fault("", line, "is not UTF-8 text")]) from None
+        raise PlanError(str(path), [_no_utf_8(content, line)]) from None
+    if "\0" in text:
+        raise PlanError(str(path), [_no_utf_8(content, None)])
+    return text
+
+
+def _no_utf_8(content: bytes, line: int | None) -> Fault:
+    """Return the fault of a text of another encoding: by its mark, or by the NUL that half of its characters hold."""
+    found = next(
+        (name for mark, name in _MARKS if content.startswith(mark)), "UTF-16" if line is None else ""
+    )
+    if found:
+        return Fault("", None, f"is {found} text, by its bytes: save it as UTF-8")
+    return Fault("", line, "is not UTF-8 text: save it as UTF-8")
 
 
 def _parsed(path: Path, text: str) -> tuple[dict[str, object], Lines]:

@@ -1,8 +1,10 @@
 """Reads a table of aliases, and the lists of addresses that aliases and .forward files hold.
 
-The form is that of aliases(5) and of the Sendmail Installation and Operation Guide (1.6, "The aliases file"): a
-line that begins with a blank goes on with the one before, `#` in the first column is a comment, commas part the
-addresses, and quotes keep a comma or a colon from counting.
+The form is that of aliases(5), of the Sendmail Installation and Operation Guide (1.6, "The aliases file") and of
+sendmail/alias.c (readaliases): a backslash at a line's end joins the next one to it, a comment's too; a line
+that begins with a blank goes on with the one just before, and with none behind a comment or an empty line; `#` in the
+first column is a comment. Commas part the addresses; quotes, angle brackets and comments in parentheses keep one from
+counting (sendmail/parseaddr.c, prescan).
 """
 
 from __future__ import annotations
@@ -44,33 +46,58 @@ def addresses(text: str) -> tuple[str, ...]:
 
 def _entries(text: str) -> Iterator[str]:
     current = ""
-    for raw in lines(text):
-        line = raw.rstrip("\r\n")
-        if line[:1] == "#":
-            continue
+    for line in _joined(text):
         if line[:1] in (" ", "\t"):
-            current += line
+            # Behind nothing it is an error to Sendmail, which passes over it.
+            current += line if current else ""
             continue
         if current:
             yield current
-        current = line
+        current = "" if line[:1] == "#" else line
     if current:
         yield current
 
 
+def _joined(text: str) -> Iterator[str]:
+    """Yield the lines without their ends, those that a backslash joins as one (tried on Sendmail 8.17.1)."""
+    begun = ""
+    for raw in lines(text):
+        whole = begun + raw
+        if whole.endswith("\\\n"):
+            begun = whole[:-2]
+            continue
+        begun = ""
+        yield whole.rstrip("\r\n")
+    if begun:
+        yield begun
+
+
 def _cut(text: str, mark: str) -> tuple[str, str | None]:
-    """Return what stands before the first mark outside quotes, and what stands behind it, None for no mark."""
+    """Return what stands before the first mark that counts, and what stands behind it, None for no mark."""
     quoted = escaped = False
+    comment = angle = 0
     for index, character in enumerate(text):
         if escaped:
             escaped = False
         elif character == "\\":
             escaped = True
-        elif character == '"':
+        elif character == '"' and not comment:
             quoted = not quoted
-        elif character == mark and not quoted:
+        elif quoted:
+            continue
+        elif character in "()":
+            comment = max(0, comment + (1 if character == "(" else -1))
+        elif character in "<>" and not comment:
+            angle = max(0, angle + (1 if character == "<" else -1))
+        elif character == mark and not (comment or angle):
             return text[:index], text[index + 1 :]
-    return text, None
+    return _cut_anywhere(text, mark) if comment or angle else (text, None)
+
+
+def _cut_anywhere(text: str, mark: str) -> tuple[str, str | None]:
+    """Cut a text whose brackets do not end: Sendmail takes it for no address, and nothing of it may be lost."""
+    before, found, behind = text.partition(mark)
+    return before, behind if found else None
 
 
 def _unquoted(name: str) -> str:

@@ -13,6 +13,6 @@ def password_of(file: Path) -> Secret:
     try:
         if file.stat().st_mode & 0o077:
             raise UsageError(f"{file} can be read by others", host="operator", advice=f"chmod 600 {file}")
-        return Secret(file.read_text(encoding="utf-8").rstrip("\r\n"))
+        return Secret(file.read_text(encoding="utf-8-sig").rstrip("\r\n"))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file} cannot be read: {error}", host="operator") from None

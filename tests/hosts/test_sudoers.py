@@ -78,3 +78,46 @@ def test_visudo_takes_the_file(user: str, tmp_path: Path) -> None:
 )
 def test_a_refusal_of_sudo_is_told_from_a_command_that_failed(status: int, said: str, seen: str) -> None:
     assert refusal(status, said) == seen
+
+
+@pytest.mark.parametrize(
+    ("status", "line"),
+    [
+        (1, "sudo-rs: interactive authentication is required"),
+        (1, "sudo-rs: I'm sorry mover. I'm afraid I can't do that"),
+        (1, "Leider darf der Benutzer mover »/bin/sh -s« als root auf old nicht ausführen."),
+        (
+            1,
+            "Désolé, l'utilisateur mover n'est pas autorisé à exécuter « /usr/bin/sh -c : » en tant que root.",
+        ),
+        (1, "sudo: Ein Passwort ist notwendig"),
+        (1, "mover ist nicht in der sudoers-Datei. Dieser Vorfall wird gemeldet."),
+        (1, "sudo: Command not found."),
+        (1, "/usr/local/bin/sudo: Für mover ist kein Terminal vorhanden"),
+        (127, "zsh:1: command not found: sudo"),
+        (127, "fish: Unknown command: sudo"),
+        (127, "ksh[1]: sudo: not found [No such file or directory]"),
+        (127, "bash: Zeile 1: sudo: Kommando nicht gefunden."),
+        (127, "-sh: sudo: not found"),
+        (126, "bash: /usr/bin/sudo: Permission denied"),
+    ],
+)
+def test_a_refusal_is_known_in_any_language_shell_and_implementation(status: int, line: str) -> None:
+    assert refusal(status, line) == line
+    assert refusal(status, f"{line}\n") == line
+
+
+@pytest.mark.parametrize(
+    ("status", "line"),
+    [
+        (0, "sudo: unable to resolve host old"),
+        (1, "cat: /etc/mail/x: No such file or directory"),
+        (1, "sh: 1: makemap: not found"),
+        (1, "/etc/init.d/sh -stop: failed"),
+        (127, "sh: 12: makemap: not found"),
+        (127, "sh: 12: sudoku: not found"),
+        (2, "sudo: a password is required"),
+    ],
+)
+def test_a_command_that_failed_is_no_refusal(status: int, line: str) -> None:
+    assert refusal(status, line) == ""

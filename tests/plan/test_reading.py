@@ -209,3 +209,41 @@ def test_a_plan_with_a_relative_path_is_the_same_plan(
     write(tmp_path, MINIMAL)
     monkeypatch.chdir(tmp_path)
     assert load(Path("plan.toml")) == load(tmp_path / "plan.toml")
+
+
+def test_a_mark_before_the_text_changes_nothing(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.toml"
+    plan.write_bytes(b"\xef\xbb\xbf" + MINIMAL.encode())
+    assert load(plan).name == "example-mail"
+    plan.write_bytes(b"\xef\xbb\xbf" + MINIMAL.replace("domains", "domians").encode())
+    with pytest.raises(PlanError) as failed:
+        load(plan)
+    line = MINIMAL[: MINIMAL.index("domains")].count("\n") + 1
+    assert line in [fault.line for fault in failed.value.faults]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name"),
+    [
+        ("utf-16", "UTF-16"),
+        ("utf-16-le", "UTF-16"),
+        ("utf-16-be", "UTF-16"),
+        ("utf-32", "UTF-32"),
+    ],
+)
+def test_another_encoding_is_told_by_its_name(tmp_path: Path, encoding: str, name: str) -> None:
+    plan = tmp_path / "plan.toml"
+    plan.write_bytes(MINIMAL.encode(encoding))
+    with pytest.raises(PlanError) as failed:
+        load(plan)
+    assert [fault.reason for fault in failed.value.faults] == [
+        f"is {name} text, by its bytes: save it as UTF-8"
+    ]
+
+
+def test_the_mark_of_another_byte_order_is_known_as_well(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.toml"
+    plan.write_bytes(("\ufeff" + MINIMAL).encode("utf-16-be"))
+    with pytest.raises(PlanError) as failed:
+        load(plan)
+    assert failed.value.faults[0].reason == "is UTF-16 text, by its bytes: save it as UTF-8"

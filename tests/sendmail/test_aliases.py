@@ -52,3 +52,50 @@ def test_any_text_is_read(text: str) -> None:
     for name, targets in aliases.parse(text).items():
         assert name
         assert all(target == target.strip() and target for target in targets)
+
+
+@pytest.mark.parametrize(
+    ("table", "found"),
+    [
+        ("team: user01,\\\nuser02\nroot: user03\n", {"team": ("user01", "user02"), "root": ("user03",)}),
+        ("team: user01,\\\n\\\nuser02\n", {"team": ("user01", "user02")}),
+        ("team: user01, us\\\ner02\n", {"team": ("user01", "user02")}),
+        ("te\\\nam: user01\n", {"team": ("user01",)}),
+        ("# note \\\nteam: user01\nroot: user03\n", {"root": ("user03",)}),
+        ("team: user01,\\\n# user02\n", {"team": ("user01", "# user02")}),
+        ("team: user01,\\\n  user02,\n\tuser03\n", {"team": ("user01", "user02", "user03")}),
+        (
+            "team: user01,\n  user02,\\\nroot: user03\n",
+            {"team": ("user01", "user02", "root: user03")},
+        ),
+        ("team: user01,\n# gone\n  user02\nroot: user03\n", {"team": ("user01",), "root": ("user03",)}),
+        ("team: user01,\n\n  user02\n", {"team": ("user01",)}),
+        (" stray: user01\nroot: user03\n", {"root": ("user03",)}),
+        ("team: user01\\", {"team": ("user01\\",)}),
+        ("team: user01,\\\n", {"team": ("user01",)}),
+        ("Team: user01\r\nroot: user03\r\n", {"team": ("user01",), "root": ("user03",)}),
+        ("team: us\x85er01,\x0buser02\u2028\n", {"team": ("us\x85er01", "user02\u2028")}),
+    ],
+)
+def test_lines_are_joined_as_sendmail_joins_them(table: str, found: dict[str, tuple[str, ...]]) -> None:
+    assert aliases.parse(table) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("user01 (Alice, desk 2), user02", ("user01 (Alice, desk 2)", "user02")),
+        ('"|/bin/prog a,b", \\user02', ('"|/bin/prog a,b"', "\\user02")),
+        ("|/bin/prog a, user02", ("|/bin/prog a", "user02")),
+        (":include:/etc/mail/list, /var/mail/all", (":include:/etc/mail/list", "/var/mail/all")),
+        (
+            "Alice <@relay.example,@x.example:a@b.example>, user02",
+            ("Alice <@relay.example,@x.example:a@b.example>", "user02"),
+        ),
+        ('"Alice, A" <alice@example.test>, user02', ('"Alice, A" <alice@example.test>', "user02")),
+        ("user01 (Alice, user02", ("user01 (Alice", "user02")),
+        ("a\\,b, c", ("a\\,b", "c")),
+    ],
+)
+def test_only_a_comma_between_addresses_parts_them(text: str, found: tuple[str, ...]) -> None:
+    assert aliases.addresses(text) == found
