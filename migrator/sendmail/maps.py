@@ -9,6 +9,7 @@ an error.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from migrator.sendmail.text_error import TextError
@@ -47,17 +48,28 @@ def set_entry(text: str, key: str, value: str) -> str:
     further ones go, for makemap fails on them; a new key comes last. Raise TextError for a key or a value
     that would not be read back as it is.
     """
-    entry = checked(key, value)
-    found = False
+    return set_entries(text, (Entry(key, value),))
+
+
+def set_entries(text: str, entries: Iterable[Entry]) -> str:
+    """Given a table, return it with all of these entries, as set_entry would leave it, in one reading of the table.
+
+    Of two entries for one key the last counts. Raise TextError as set_entry does.
+    """
+    wanted: dict[str, Entry] = {}
+    for one in entries:
+        wanted[fold(one.key)] = checked(one.key, one.value)
+    found: set[str] = set()
     kept = []
     for line in lines(text):
         present = _entry(line)
-        if present is None or fold(present.key) != fold(key):
+        entry = wanted.get(fold(present.key)) if present else None
+        if present is None or entry is None:
             kept.append(line)
-        elif not found:
-            found = True
-            kept.append(line if present.value == value else entry.line + _end(line))
-    return "".join(kept) if found else append_line(text, entry.line)
+        elif (key := fold(present.key)) not in found:
+            found.add(key)
+            kept.append(line if present.value == entry.value else entry.line + _end(line))
+    return append_lines("".join(kept), [one.line for key, one in wanted.items() if key not in found])
 
 
 def remove_entry(text: str, key: str) -> str:
@@ -83,13 +95,22 @@ def lines(text: str) -> list[str]:
 
 def append_line(text: str, line: str) -> str:
     """Given a text, return it with a line more, ended as its others are."""
+    return append_lines(text, (line,))
+
+
+def append_lines(text: str, more: Sequence[str]) -> str:
+    """Given a text, return it with these lines more, ended as its others are."""
+    if not more:
+        return text
     end = "\r\n" if "\r\n" in text else "\n"
     gap = end if text and not text.endswith("\n") else ""
-    return f"{text}{gap}{line}{end}"
+    return f"{text}{gap}{end.join(more)}{end}"
 
 
 def fold(key: str) -> str:
     """Given a key or a host name, return it as makemap stores it: with ASCII letters in lower case."""
+    if key.isascii():
+        return key.lower()
     return "".join(character.lower() if character.isascii() else character for character in key)
 
 

@@ -30,6 +30,14 @@ def mailertable_entry(domain: str, addresses: Sequence[str], *, mailer: str = "e
     return Entry(checked_domain(domain), f"{mailer}:{':'.join(map(bracketed, addresses))}")
 
 
+def as_verified(addresses: Sequence[str]) -> str:
+    """Given addresses that a mailertable entry relays to, return the route as `sendmail -bv` prints it, in lower case.
+
+    Raise TextError for what is no address.
+    """
+    return f"mailer esmtp, host {':'.join(map(bracketed, addresses)).lower()}"
+
+
 def access_relay_entry(domain: str) -> Entry:
     """Given a domain, return the access entry that lets mail to it pass, and none from it.
 

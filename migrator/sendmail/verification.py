@@ -7,7 +7,8 @@ mailers; an alias is printed as what it leads to, not as what was asked.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -16,6 +17,12 @@ from migrator.sendmail.text_error import TextError
 _ADDRESS = re.compile(r"[A-Za-z0-9_+=&~^*/?{}!%][A-Za-z0-9._+=&~^*/?{}!%-]*(@[A-Za-z0-9._-]+)?")
 _LINE = re.compile(r"(.*?)\.\.\. (.*)", re.DOTALL)
 _DELIVERABLE = re.compile(r"deliverable: mailer (\S+?), (?:host (.*?), )?user (.*)", re.DOTALL | re.ASCII)
+
+_ATOMS = re.compile(
+    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~][A-Za-z0-9!#$%&'*+/=?^_`{|}~-]*(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@[a-z0-9._-]+"
+)
+_HERE = "END_OF_THE_ADDRESSES"
+_WHOLE = "all addresses were asked for"
 
 _HOST = re.compile(r"\[(?:ipv6:)?([^\[\]]+)\]|[^\[:,]+", re.IGNORECASE)
 
@@ -39,6 +46,11 @@ class Verdict:
         return tuple(_host(found[1] or found[0]) for found in _HOST.finditer(self.host))
 
 
+def is_plain(address: str) -> bool:
+    """Given an address, return whether checked_addresses takes it."""
+    return ".." not in address and bool(_ADDRESS.fullmatch(address))
+
+
 def checked_addresses(addresses: Sequence[str]) -> tuple[str, ...]:
     """Given addresses to verify, return them. Raise TextError for one that `sendmail -bv` could
     misunderstand.
@@ -47,9 +59,71 @@ def checked_addresses(addresses: Sequence[str]) -> tuple[str, ...]:
     answer.
     """
     for address in addresses:
-        if ".." in address or not _ADDRESS.fullmatch(address):
+        if not is_plain(address):
             raise TextError(f"{address!r} is no plain mail address")
     return tuple(addresses)
+
+
+def askable(addresses: Iterable[str]) -> tuple[str, ...]:
+    """Given addresses, return those that `sendmail -bv` takes for one each: in lower case, once, in their order.
+
+    Dot-atoms of RFC 5322 (3.2.3) before the `@`: what is quoted there could be read as something else.
+    """
+    return tuple(dict.fromkeys(one for one in map(str.lower, addresses) if _ATOMS.fullmatch(one)))
+
+
+def astray_script(addresses: Sequence[str], route: str) -> str:
+    """Given askable addresses and a route as `-bv` prints it ("mailer esmtp, host [192.0.2.1]"), return the sh text
+    that asks about all of them and prints those that do not take it.
+
+    It exits with 0 where all do; else with 1, behind a line `address<TAB>what Sendmail said` for the first few: "" is
+    an alias, which is printed as what it leads to. A last line says that the end was reached. The addresses travel in
+    a here-document and reach Sendmail by xargs, a thousand at a time, for it compares each with all before it
+    (recipient.c). Raise TextError for what is not askable.
+    """
+    if tuple(addresses) != askable(addresses):
+        raise TextError("an address that could be taken for two, or for an option")
+    wanted = shlex.quote(f"... deliverable: {route}, user ")
+    listed = "".join(f"{address}\n" for address in addresses)
+    return _ASTRAY.replace("@ROUTE@", wanted).replace("@ADDRESSES@", listed)
+
+
+_ASTRAY = f"""(
+set +e
+asked=$(mktemp) || exit 70
+trap 'rm -f "$asked"' EXIT
+cat >"$asked" <<'{_HERE}'
+@ADDRESSES@{_HERE}
+tr '\\n' '\\000' <"$asked" | xargs -0 -n 1000 sendmail -bv 2>&1 |
+awk -v route=@ROUTE@ '
+    NR == FNR {{ asked[$0] = 1; order[++count] = $0; next }}
+    {{
+        sub(/\\r$/, "")
+        end = index($0, "... ")
+        address = tolower(substr($0, 1, end - 1))
+        if (!end || !(address in asked)) next
+        if (index(substr($0, end), route) == 1) delete asked[address]
+        else said[address] = substr($0, end + 4)
+    }}
+    END {{
+        for (number = 1; number <= count; number++)
+            if (order[number] in asked && ++astray <= 20) printf "%s\\t%s\\n", order[number], said[order[number]]
+        print "{_WHOLE}"
+        exit astray > 0
+    }}' "$asked" -
+)
+"""
+
+
+def parse_astray(output: str) -> tuple[Verdict, ...]:
+    """Given what astray_script printed, return the verdicts on the addresses that go astray, an alias's without a word.
+
+    Raise TextError where the output is not whole.
+    """
+    lines = output.rstrip("\n").split("\n")
+    if lines.pop() != _WHOLE:
+        raise TextError("the answers about the addresses are not whole")
+    return tuple(_verdict(address, said) for address, _, said in (line.partition("\t") for line in lines))
 
 
 def parse(output: str) -> tuple[Verdict, ...]:

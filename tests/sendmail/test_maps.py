@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -100,3 +102,22 @@ def test_an_edit_keeps_all_other_lines_and_its_removal_leaves_them(table: str, k
     assert maps.lookup(left, key) is None
     assert [line.rstrip("\r\n") for line in maps.lines(left)] == [line.rstrip("\r\n") for line in others]
     assert left.rstrip("\r\n") == maps.remove_entry(table, key).rstrip("\r\n")
+
+
+def test_many_entries_at_once_are_what_one_after_another_makes() -> None:
+    text = "# x\nOne.test\tesmtp:[1]\r\ntwo.test esmtp:[1]\none.test\tagain\n"
+    entries = [maps.Entry(f"{name}.test", "esmtp:[2]") for name in ("one", "three", "two", "three")]
+    by_one = text
+    for entry in entries:
+        by_one = maps.set_entry(by_one, entry.key, entry.value)
+    assert maps.set_entries(text, entries) == by_one
+
+
+def test_thousands_of_entries_take_as_long_as_their_number() -> None:
+    entries = [maps.Entry(f"d{number}.test", "esmtp:[192.0.2.1]") for number in range(5000)]
+    began = time.process_time()
+    text = maps.set_entries("", entries)
+    again = maps.set_entries(text, entries)
+    assert again == text
+    assert text.count("\n") == 5000
+    assert time.process_time() - began < 2  # one after another: minutes

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from migrator.errors import CommandFailed
 from migrator.hosts.base import Output, Reader
-from migrator.sendmail import testmode, verification
+from migrator.sendmail import routes, testmode, verification
 from migrator.sendmail.text_error import TextError
 
 
 def class_members(host: Reader, name: str) -> frozenset[str]:
     """Return the members of a Sendmail class as its files say now, in lower case."""
     return _test_mode(host, classes=(name,)).classes[name]
+
+
+def members(host: Reader, names: Sequence[str]) -> Mapping[str, frozenset[str]]:
+    """Return the members of several classes, in one call."""
+    return _test_mode(host, classes=tuple(names)).classes
 
 
 def own_name(host: Reader) -> str:
@@ -26,6 +31,32 @@ def verdicts(host: Reader, addresses: Sequence[str]) -> dict[str, verification.V
     output = host.read("sendmail", "-bv", *checked)
     found = {address: verification.verdict_on(output.stdout, address) for address in checked}
     return {address: verdict for address, verdict in found.items() if verdict is not None}
+
+
+FEW = 200
+"""How many addresses are asked for on a command line: 254 bytes each at most, and a command line has an end."""
+
+
+def astray(host: Reader, addresses: Sequence[str], to: Sequence[str]) -> tuple[verification.Verdict, ...]:
+    """Given addresses and the hosts they have to be relayed to, return the verdicts on the first that are not.
+
+    An alias, which Sendmail prints as what it leads to, has an empty verdict. All are asked for in one call.
+    """
+    asked = verification.askable(addresses)
+    plain = [one for one in asked if verification.is_plain(one)]
+    if len(plain) == len(asked) <= FEW:
+        found = verdicts(host, asked)
+        answers = (found.get(one, verification.Verdict(one)) for one in asked)
+        return tuple(one for one in answers if (one.mailer, one.hosts) != ("esmtp", tuple(to)))
+    output = host.inspect(verification.astray_script(asked, routes.as_verified(to)), timeout=LONGEST)
+    try:
+        return verification.parse_astray(output.stdout)
+    except TextError as error:
+        raise _unanswered(host, output) from error
+
+
+LONGEST = 600.0
+"""Seconds for questions about thousands of addresses: some 11,000 a second are answered on a host of today."""
 
 
 def _test_mode(

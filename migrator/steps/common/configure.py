@@ -11,6 +11,7 @@ from migrator.change import Change, FileEdit, HostName, Upload
 from migrator.errors import Refused
 from migrator.hosts import daemon, families
 from migrator.hosts.bridge import bridged
+from migrator.sendmail import aliases
 from migrator.sendmail.cf import Configuration
 from migrator.sendmail.cf import parse as parse_cf
 from migrator.steps.base import Context
@@ -50,6 +51,7 @@ def read(context: Context, host: HostName) -> Sources:
     paths = [MC, ACCESS, MAILERTABLE, *DERIVED]
     paths += [declared.path.removesuffix(".db") for declared in cf.maps if declared.path.startswith("/")]
     paths += [file.path for file in cf.class_files if file.path.startswith("/")]
+    paths += aliases.files(cf)
     texts = context.reader(host).read_files(tuple(dict.fromkeys(paths)))
     if texts.get(MC) is None:
         raise Refused(

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from migrator import host_text
 from migrator.change import Change, HostName
-from migrator.errors import Refused, SmtpError, VerifyFailed
+from migrator.errors import SmtpError, VerifyFailed
 from migrator.plan import HostPlan
-from migrator.sendmail import class_file, maps, mc, routes
-from migrator.sendmail.verification import Verdict
+from migrator.sendmail import maps, mc, routes, verification
 from migrator.steps.base import Context
-from migrator.steps.common import ask, daemons
+from migrator.steps.common import ask, daemons, locality
 from migrator.steps.common.at_once import at_once
 from migrator.steps.common.configure import ACCESS, MAILERTABLE, MC, Reload, Sources, change, read
-
-PROBE = "migrate-no-such-user"
-"""A local part that no host knows: a daemon that delivers locally refuses it, one that relays takes it."""
+from migrator.steps.common.locality import PROBE
+from migrator.steps.common.words import some
 
 
 def other(host: HostName) -> HostName:
@@ -31,6 +29,19 @@ def planned(context: Context, host: HostName) -> HostPlan:
     return context.plan.old if host == "old" else context.plan.new
 
 
+__all__ = [
+    "PROBE",
+    "expect_live_relay",
+    "expect_relay",
+    "expect_route",
+    "other",
+    "planned",
+    "refuse_own_name",
+    "relayed",
+    "sources_of",
+]
+
+
 def relayed(context: Context, host: HostName, key: str, *, reload: Reload) -> Iterator[Change]:
     """Yield two changes of a host: the way to the other one, and then the domains out of class w.
 
@@ -38,12 +49,12 @@ def relayed(context: Context, host: HostName, key: str, *, reload: Reload) -> It
     ever knows the domains as neither its own nor the other host's. The switch reloads as told, and `key` is what
     the sessions of the daemons before it are remembered as. Raises Refused where the host cannot relay.
     """
-    domains = ", ".join(context.plan.domains)
+    domains = some(context.plan.domains)
     reader = context.reader(host)
     sources, names, found = at_once(
         lambda: read(context, host), lambda: _own_names(context), lambda: daemons.running(reader)
     )
-    _expect_other_names(context, host, sources, names[host])
+    locality.expect_movable(context, host, sources, names[host])
     way = change(
         context,
         host,
@@ -61,9 +72,9 @@ def relayed(context: Context, host: HostName, key: str, *, reload: Reload) -> It
         host,
         f"relay {domains} on the {host} host from now on",
         sources,
-        _without_domains(context, sources),
-        test=_test(context, host),
-        test_shown="\n".join(f"sendmail -bv {PROBE}@{domain}" for domain in context.plan.domains),
+        locality.without_domains(context.plan.domains, sources),
+        test=_test(context, host, sources),
+        test_shown=_test_shown(context.plan.domains),
         remember=_generations(context, key, found),
         reload=reload,
     )
@@ -93,37 +104,51 @@ def expect_relay(context: Context, host: HostName) -> None:
 
 
 def expect_route(context: Context, host: HostName) -> None:
-    """Raise VerifyFailed where the host's files do not route every domain to the other host."""
+    """Raise VerifyFailed where the host's files do not route every address of the domains to the other host."""
     plan = context.plan
     hosts = _target(context, host)
-    probes = {f"{PROBE}@{domain}": domain for domain in plan.domains}
     reader = context.reader(host)
-    found, members = at_once(
-        lambda: ask.verdicts(reader, tuple(probes)), lambda: ask.class_members(reader, "w")
+    sources = read(context, host)
+    asked = locality.addresses(context, host, sources)
+    astray, members = at_once(
+        lambda: ask.astray(reader, asked, hosts), lambda: locality.members(reader, sources)
     )
-    for address, domain in probes.items():
-        verdict = found.get(address, Verdict(address, error="nothing"))
-        if (verdict.mailer, verdict.hosts) != ("esmtp", hosts):
-            raise VerifyFailed(
-                f"the {host} host does not relay {domain}",
-                host=host,
-                expected=f"`sendmail -bv {address}` names mailer esmtp, host {':'.join(hosts)}",
-                seen=verdict.error or f"mailer {verdict.mailer}, host {verdict.host}",
-                advice="see what else routes this domain: LOCAL_DOMAIN or Cw in sendmail.mc, virtusertable",
-            )
-    if local := set(plan.domains) & members:
+    for verdict in astray:
         raise VerifyFailed(
-            f"the {host} host still takes {', '.join(sorted(local))} for itself",
+            f"the {host} host does not relay {_shown(verdict.address)}",
             host=host,
-            expected="class w (`echo '$=w' | sendmail -bt`) without the domains of the plan",
-            seen=f"it holds {', '.join(sorted(local))}",
-            advice="remove them from LOCAL_DOMAIN or Cw in sendmail.mc as well: class w beats mailertable",
+            expected=f"`sendmail -bv {verdict.address}` names mailer esmtp, host {':'.join(hosts)}",
+            seen=verdict.error or f"mailer {verdict.mailer}, host {verdict.host}"
+            if verdict.error or verdict.mailer
+            else "an alias, or nothing",
+            advice="see what else routes it: LOCAL_DOMAIN, VIRTUSER_DOMAIN or Cw in sendmail.mc, virtusertable",
         )
+    for name in locality.CLASSES:
+        if local := sorted(set(plan.domains) & members.get(name, frozenset())):
+            raise _kept(host, name, local)
+
+
+def _shown(address: str) -> str:
+    """Return the domain where nobody in particular was asked for, else the address."""
+    user, _, domain = address.partition("@")
+    return domain if user == PROBE else address
+
+
+def _kept(host: HostName, name: str, local: list[str]) -> VerifyFailed:
+    shown = name if len(name) == 1 else f"{{{name}}}"
+    return VerifyFailed(
+        f"the {host} host still takes {some(local)} for itself",
+        host=host,
+        expected=f"class {shown} (`echo '$={shown}' | sendmail -bt`) without the domains of the plan",
+        seen=f"it holds {some(local)}",
+        advice=f"{locality.ADVICE}: class {shown} beats mailertable",
+    )
 
 
 def expect_live_relay(context: Context, host: HostName) -> None:
     """Ask the daemon that listens. Raises VerifyFailed where it still answers by the rules of before."""
-    asked = [f"{PROBE}@{domain}" for domain in context.plan.domains]
+    # All are in the files that this process loaded, and those were asked about every one.
+    asked = [f"{PROBE}@{domain}" for domain in context.plan.domains[:_SHOWN]]
     answers = at_once(*(partial(_ask, context, host, recipient) for recipient in asked))
     for recipient, (code, text) in zip(asked, answers, strict=True):
         if not 200 <= code < 300:
@@ -137,20 +162,8 @@ def expect_live_relay(context: Context, host: HostName) -> None:
 
 
 def refuse_own_name(context: Context, host: HostName, sources: Sources) -> None:
-    """Raise Refused where a domain is the host's own name: that is in class w, whatever the files say."""
-    _expect_other_names(context, host, sources, ask.own_name(context.reader(host)))
-
-
-def _expect_other_names(context: Context, host: HostName, sources: Sources, own: str) -> None:
-    written = {name.lower() for name in sources.cf.classes.get("w", ())}
-    if beaten := [domain for domain in context.plan.domains if domain in written or domain == own]:
-        raise Refused(
-            f"the {host} host cannot stop delivering {', '.join(beaten)} to itself",
-            host=host,
-            expected="domains that stand in a file of class w (local-host-names)",
-            seen=f"its own name is {own}; Cw lines name {', '.join(sorted(written))}",
-            advice="take LOCAL_DOMAIN out of sendmail.mc and rebuild, or give the host another confDOMAIN_NAME",
-        )
+    """Raise Refused where a domain would stay the host's own, whatever is written into the files."""
+    locality.expect_movable(context, host, sources, ask.own_name(context.reader(host)))
 
 
 def _target(context: Context, host: HostName) -> tuple[str, ...]:
@@ -170,30 +183,17 @@ def _way(context: Context, host: HostName, sources: Sources, *, same_name: bool)
         text = mc.ensure_mailer_flags(text, "ESMTP", "+k")
     table_path = sources.map_path("mailertable", MAILERTABLE)
     access_path = sources.map_path("access", ACCESS)
-    table, access = sources.text(table_path), sources.text(access_path)
-    for domain in context.plan.domains:
-        route = routes.mailertable_entry(domain, _target(context, host))
-        table = maps.set_entry(table, route.key, route.value)
-        relay = routes.access_relay_entry(domain)
-        access = maps.set_entry(access, relay.key, relay.value)
+    domains = context.plan.domains
+    ways = [routes.mailertable_entry(domain, _target(context, host)) for domain in domains]
+    table = maps.set_entries(sources.text(table_path), ways)
+    access = maps.set_entries(sources.text(access_path), map(routes.access_relay_entry, domains))
     return {MC: text, table_path: table, access_path: access}
-
-
-def _without_domains(context: Context, sources: Sources) -> dict[str, str]:
-    """Return the texts of the files of class w, and of the domains of virtusertable, without the plan's domains."""
-    wanted: dict[str, str] = {}
-    for file in sources.cf.class_files:
-        if file.name in ("w", "VirtHost") and sources.texts.get(file.path) is not None:
-            names = wanted.get(file.path, sources.text(file.path))
-            for domain in context.plan.domains:
-                names = class_file.remove_domain(names, domain)
-            wanted[file.path] = names
-    return wanted
 
 
 def _names_differ(context: Context, sources: Sources) -> bool:
     """Return whether the switch is still to come; it reloads the daemon, so that the way before needs not."""
-    return any(sources.texts.get(path) != text for path, text in _without_domains(context, sources).items())
+    wanted = locality.without_domains(context.plan.domains, sources)
+    return any(sources.texts.get(path) != text for path, text in wanted.items())
 
 
 def _generations(context: Context, key: str, found: daemons.Running) -> Mapping[str, str]:
@@ -216,15 +216,30 @@ def _ask(context: Context, host: HostName, recipient: str) -> tuple[int, str]:
     return answer
 
 
-def _test(context: Context, host: HostName) -> str:
-    """Return the script that proves the rebuilt files before the daemon loads them."""
-    lines = []
-    for domain in context.plan.domains:
-        hosts = ":".join(routes.bracketed(address) for address in _target(context, host))
-        # -bv prints the route in lower case.
-        address, route = shlex.quote(f"{PROBE}@{domain}"), shlex.quote(f"mailer esmtp, host {hosts.lower()}")
-        lines.append(
-            f"seen=$(sendmail -bv {address} 2>&1) || :\n"
-            f'case $seen in *{route}*) ;; *) printf "sendmail -bv says: %s\\n" "$seen" >&2; exit 1 ;; esac\n'
-        )
-    return "".join(lines)
+def _test(context: Context, host: HostName, sources: Sources) -> str:
+    """Return the script that proves the rebuilt files before the daemon loads them: for every address of the domains.
+
+    The first one alone comes first, for its words are the plainest.
+    """
+    asked = verification.askable(locality.addresses(context, host, sources))
+    route = routes.as_verified(_target(context, host))
+    first, pattern = shlex.quote(asked[0]), shlex.quote(route)
+    return (
+        f"seen=$(sendmail -bv {first} 2>&1) || :\n"
+        f'case $seen in *{pattern}*) ;; *) printf "sendmail -bv says: %s\\n" "$seen" >&2; exit 1 ;; esac\n'
+        f'{verification.astray_script(asked, route).rstrip()} >"$work/astray" || {{\n'
+        "    echo 'these addresses would not go to the other host (sendmail -bv):' >&2\n"
+        '    cat "$work/astray" >&2\n    exit 1\n}\n'
+    )
+
+
+def _test_shown(domains: Sequence[str]) -> str:
+    """Return what a person would type to prove the files: for the first domains."""
+    lines = [f"sendmail -bv {PROBE}@{domain}" for domain in domains[:_SHOWN]]
+    if len(domains) > _SHOWN:
+        lines.append(f"# and the same for {len(domains) - _SHOWN} domains more")
+    lines.append("# and for every alias, account and key of virtusertable in them")
+    return "\n".join(lines)
+
+
+_SHOWN = 5

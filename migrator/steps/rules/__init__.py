@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from migrator.steps.base import Context
-from migrator.steps.rules import host, identity, keys, mail, plan
+from migrator.steps.rules import host, identity, keys, mail, plan, routes
 from migrator.steps.rules.finding import Both, Finding, Level, look_at_both
 
 __all__ = ["HOST_RULES", "PLAN_RULES", "RULES", "Finding", "Level", "hosts"]
@@ -21,6 +21,7 @@ HOST_RULES: tuple[Callable[[Both], Iterator[Finding]], ...] = (
     host.clock,
     keys.left_keys,
     mail.domains,
+    routes.movable,
     mail.accounts,
     mail.mailboxes,
     mail.space,

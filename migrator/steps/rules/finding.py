@@ -11,6 +11,9 @@ from migrator.hosts.base import Reader
 from migrator.hosts.facts import HostFacts
 from migrator.plan import HostPlan
 from migrator.steps.base import Context
+from migrator.steps.common.words import some
+
+__all__ = ["Both", "Finding", "Level", "Look", "look_at_both", "some"]
 
 
 class Level(StrEnum):
@@ -84,9 +87,3 @@ def look_at_both(context: Context) -> Both:
     with ThreadPoolExecutor(2) as pool:
         old, new = pool.map(context.facts, ("old", "new"))
     return Both(Look(context, "old", old), Look(context, "new", new))
-
-
-def some(names: list[str], most: int = 8) -> str:
-    """Given names, return them as a person reads them: the first ones, and how many more there are."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
