@@ -135,6 +135,7 @@ def check(call: Call, state_root: Path | None) -> int:
                 "host": one.host,
                 "text": one.text,
                 "advice": one.advice,
+                **({"detail": one.detail} if one.detail else {}),
             }
             for one in findings(replace(tools.context, memory=state.memory, run=state.run))
         ]

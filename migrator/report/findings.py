@@ -10,13 +10,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from migrator.report.text import clean
+from migrator.report.text import clean, clean_lines
 
 _STYLES = {"pass": "green", "warn": "yellow", "fail": "bold red"}
 
 
 def show(findings: Sequence[Mapping[str, str | None]], *, json: bool) -> None:
-    """Given findings (name, level, host, text, advice), write them to standard output."""
+    """Given findings (name, level, host, text, advice, and detail in lines), write them to standard output."""
     if json:
         sys.stdout.write(jsonlib.dumps({"findings": list(findings)}) + "\n")
         return
@@ -38,6 +38,8 @@ def _table(findings: Sequence[Mapping[str, str | None]]) -> Table:
             Text(clean(found["name"] or "")),
             Text(clean(found["text"] or "")),
         )
+        if found.get("detail") and level != "pass":
+            table.add_row("", "", "", Text("\n".join(clean_lines(found["detail"] or ""))))
         if found["advice"] and level != "pass":
             table.add_row("", "", "", Text(f"→ {clean(found['advice'])}", style="dim"))
     return table

@@ -55,6 +55,7 @@ def _expect_none_failed(context: Context, findings: Iterable[Finding]) -> None:
         raise Refused(
             "; ".join(f"{finding.name}: {finding.text}" for finding in failed),
             host=failed[0].host,
+            seen="\n".join(finding.detail for finding in failed if finding.detail) or None,
             advice=" ".join(dict.fromkeys(finding.advice for finding in failed if finding.advice)),
             lifted_by=failed[0].name,
         )

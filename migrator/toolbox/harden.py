@@ -159,9 +159,12 @@ def _is_zone(zone: str) -> bool:
 
 
 def _with_newaliases(change: Change) -> Change:
-    """Return a change whose undo rebuilds the aliases too."""
+    """Return a change whose undo rebuilds the aliases too, where it does not bring their database back itself."""
     if not (isinstance(change.do, Upload) and isinstance(change.undo, Upload)):
         raise TypeError("a change of the configuration is an upload")
-    undo = replace(change.undo, then=f"newaliases >/dev/null 2>&1 || :\n{change.undo.then}")
+    undo = change.undo
+    written = {edit.path for edit in undo.files}
+    if not any(f"{edit.path}.db" in written for edit in change.do.files):
+        undo = replace(undo, then=f"newaliases >/dev/null 2>&1 || :\n{undo.then}")
     do = replace(change.do, otherwise=f"newaliases >/dev/null 2>&1 || :\n{change.do.otherwise}")
     return replace(change, do=do, undo=undo)

@@ -9,10 +9,12 @@ from migrator.change import Change, FileEdit, HostName, Upload
 from migrator.errors import Refused, VerifyFailed
 from migrator.executor.base import Executor
 from migrator.hosts import daemon, families
-from migrator.sendmail import aliases
+from migrator.hosts.derived import Derived
+from migrator.sendmail import aliases, maps
 from migrator.sendmail.cf import parse as parse_cf
 from migrator.sendmail.text_error import TextError
 from migrator.steps.base import Context
+from migrator.steps.common import derived
 from migrator.steps.common.configure import CF, MC
 from migrator.toolbox import archive
 from migrator.toolbox.archive import Kept
@@ -74,7 +76,9 @@ class Restore(Tool):
         if not edits:
             return
         back = tuple(FileEdit(edit.path, edit.after, edit.before, edit.mode, edit.owner) for edit in edits)
-        then, again = self._then(context, edits), self._then(context, back)
+        lost = self._lost(context, edits)
+        then, again = self._then(context, edits), self._then(context, back, lost)
+        back += lost
         shown = f"{_SHOWN}\n{daemon.RELOAD_SHOWN}"
         change = Change(
             f"put back {len(edits)} files of Sendmail on the {self.host} host",
@@ -133,17 +137,48 @@ class Restore(Tool):
         texts = context.reader(self.host).read_files([one.path for one in wanted])
         return [(one, _bytes(texts[one.path])) for one in wanted]
 
-    def _then(self, context: Context, edits: tuple[FileEdit, ...]) -> str:
+    def _lost(self, context: Context, edits: tuple[FileEdit, ...]) -> tuple[FileEdit, ...]:
+        """Return what brings maps back that are built anew by force; sendmail.cf is put back as it was kept.
+
+        Raises Refused where entries stand in a map alone, neither in its source nor in what the archive holds of it,
+        and --force does not name it.
+        """
+        after = {edit.path: edit.after for edit in edits}
+        found = [
+            one
+            for one in derived.look(context, self.host)
+            if not one.path.endswith(".cf") and _dropped(one, after.get(one.source))
+        ]
+        lost = derived.expect_made(context, self.host, found, set(after))
+        texts = context.reader(self.host).read_files([one.path for one in lost]) if lost else {}
+        return tuple(FileEdit(path, None, _bytes(text), check=False) for path, text in texts.items() if text)
+
+    def _then(self, context: Context, edits: tuple[FileEdit, ...], kept: tuple[FileEdit, ...] = ()) -> str:
         facts = context.facts(self.host)
         sources = set(aliases.files(parse_cf(facts.cf)))
         aliased = any(edit.path in sources or edit.path == "/etc/aliases" for edit in edits)
+        aliased = aliased and not any(edit.path.removesuffix(".db") in sources for edit in kept)
         gone = "".join(f"rm -f {shlex.quote(edit.path)}.db\n" for edit in edits if edit.after is None)
         rebuilt = "newaliases >/dev/null\n" if aliased else ""
         # sendmail.cf has to be younger than its source, or make would take it for stale.
+        younger = shlex.join(["touch", CF, *(edit.path for edit in kept)])
         return (
-            f"set -e\ntouch {CF}\n{gone}{families.rebuild_maps(facts)}{rebuilt}"
+            f"set -e\n{younger}\n{gone}{families.rebuild_maps(facts)}{rebuilt}"
             f"{families.loadable()}{daemon.reload_and_prove(facts)}"
         )
+
+
+def _dropped(one: Derived, kept: bytes | None) -> bool:
+    """Return whether entries of a map would go that neither its source has, nor what is put back in its place."""
+    text = (kept or b"").decode("utf-8", "surrogateescape")
+    known = {maps.fold(entry.key): entry.value for entry in maps.parse(text)}
+    known |= (
+        {name: ", ".join(value) for name, value in aliases.parse(text).items()}
+        if one.kind == "aliases"
+        else {}
+    )
+    alone = [line[1:].partition("\t") for line in one.difference.split("\n")[2:] if line[:1] == "-"]
+    return one.kind == "fault" or any(known.get(maps.fold(key)) != value for key, _, value in alone)
 
 
 def _bytes(text: str | None) -> bytes | None:

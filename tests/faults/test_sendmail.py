@@ -20,7 +20,9 @@ def test_a_configuration_that_cannot_be_loaded_is_not_loaded(lab: Lab, outcome: 
         for role, step in (("new", "exempt-old"), ("old", "relay")):
             lab.shell(role, f"cp -p {PROVIDER} /root/ && echo 'O NoSuchOption=1' >>{PROVIDER}")
             before = listener(lab, role), configuration(lab, role)
-            told = refused(lab, 1, "--until", step)
+            told = refused(lab, 3, "--until", step)
+            expect_words(told, f"{role} host", "is not what /etc/mail/sendmail.mc makes", "+O NoSuchOption=1")
+            told = refused(lab, 1, "--until", step, "--force", "edited-cf")
             expect_words(told, step, f"{role} host", "cannot load the new sendmail.cf", "NoSuchOption")
             assert (listener(lab, role), configuration(lab, role)) == before
             outcome.hit(f"{step}: exit 1 names it, the files are as before and the daemon goes on")

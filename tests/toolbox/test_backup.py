@@ -179,3 +179,20 @@ def test_a_password_of_a_map_is_in_no_change(host: Host) -> None:
     live = tool.executor(host.executor)
     live.execute(change.do)
     assert host.host.files == {**before, "/etc/mail/authinfo": login}
+
+
+def edited_map(stands: str, made: str) -> str:
+    mark = f"migrate-derived-{'0' * 32}"
+    head = f"\n{mark} stands - - -\n{stands}\n\n{mark} made - - -\n{made}\n"
+    return f"{head}\n{mark} map due /etc/mail/access.db /etc/mail/access\n"
+
+
+def test_entries_that_only_a_map_has_are_not_dropped_by_a_restore(host: Host) -> None:
+    tool = Restore("new", data=packed({**KEPT, "etc/mail/access": b"Given\tOK\n"}))
+    host.host.on("migrate-derived-", edited_map("by.hand\tRELAY", "spoilt\tOK"))
+    with pytest.raises(Refused) as refused:
+        host.look(tool)
+    assert refused.value.lifted_by == "edited-maps"
+    # What the archive brings, and what only the text of now has, is no loss.
+    host.host.on("migrate-derived-", edited_map("given\tOK", "spoilt\tOK"))
+    assert len(host.look(tool)) == 1

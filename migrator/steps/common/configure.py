@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -11,10 +11,12 @@ from migrator.change import Change, FileEdit, HostName, Upload
 from migrator.errors import Refused
 from migrator.hosts import daemon, families
 from migrator.hosts.bridge import bridged
+from migrator.hosts.derived import Derived
 from migrator.sendmail import aliases
 from migrator.sendmail.cf import Configuration
 from migrator.sendmail.cf import parse as parse_cf
 from migrator.steps.base import Context
+from migrator.steps.common.derived import expect_made, look, word_of
 
 MC = "/etc/mail/sendmail.mc"
 CF = "/etc/mail/sendmail.cf"
@@ -83,11 +85,15 @@ def change(
     test_shown: str = "",
     remember: Mapping[str, str] | None = None,
     reload: Reload = Reload.PLAIN,
+    edited: Collection[Derived] | None = None,
 ) -> Change | None:
     """Return the change that gives files these texts, rebuilds, tests and reloads; None where all have them.
 
     Its undo puts back every file byte for byte, what the rebuild derives included, reloads, and waits until no
     process holds the configuration in between: what is undone next may be what such a process relies on.
+
+    Before, what is not what its source makes is looked for; `edited` is what such a look found already. Raises
+    Refused where the rebuild would make one of these anew and --force does not name it.
     """
     edits = tuple(
         FileEdit(path, _bytes(sources.texts.get(path)), _bytes(text))
@@ -96,13 +102,17 @@ def change(
     )
     if not edits:
         return None
+    found = look(context, host) if edited is None else edited
+    lost = expect_made(context, host, found, {edit.path for edit in edits})
     facts = context.facts(host)
     reloaded = daemon.RELOAD_SHOWN if reload is not Reload.NONE else ""
     shown = "\n".join(filter(None, (families.REBUILD_SHOWN, test_shown, reloaded)))
+    standing = {**sources.texts, **_read_lost(context, host, lost)}
+    kept = tuple(dict.fromkeys((*DERIVED, *(one.path for one in lost))))
     derived = tuple(
-        FileEdit(path, None, _bytes(sources.texts[path]), check=False)
-        for path in DERIVED
-        if sources.texts.get(path) is not None
+        FileEdit(path, None, _bytes(standing[path]), check=False)
+        for path in kept
+        if standing.get(path) is not None
     )
     back = tuple(FileEdit(edit.path, edit.after, edit.before) for edit in edits)
     reloading = {
@@ -110,32 +120,46 @@ def change(
         Reload.PLAIN: daemon.reload_and_prove(facts),
         Reload.BRIDGED: bridged(daemon.reload_and_prove(facts)),
     }[reload]
-    then = f"set -e\n{_KEEP}{families.rebuild(facts)}{test}{_LOADING}{reloading}"
+    then = f"set -e\n{_keep(kept)}{families.rebuild(facts)}{test}{_LOADING}{reloading}"
     # sendmail.cf has to be younger than its source, or make would take it for stale.
-    without = "".join(_without_map(sources, edit) for edit in edits)
-    again = f"touch {CF}\n{without}{families.rebuild_maps(facts)}"
+    without = "".join(_without_map(sources, edit) for edit in edits if f"{edit.path}.db" not in kept)
+    younger = shlex.join(["touch", CF, *(one.path for one in lost if one.path != CF)])
+    again = f"{younger}\n{without}{families.rebuild_maps(facts)}"
     undo_then = f"set -e\n{again}{daemon.reload_and_outlive(facts, longest=OUTLIVE)}"
-    otherwise = f"set -e\n{_PUT_BACK}{again}{_IF_LOADED}{daemon.reload_and_prove(facts)}"
+    otherwise = f"set -e\n{_put_back(kept)}{again}{_IF_LOADED}{daemon.reload_and_prove(facts)}"
     return Change(
         summary,
         Upload(host, edits, then, otherwise, shown=shown),
         Upload(host, back + derived, undo_then, shown=f"rebuild the maps\n{daemon.RELOAD_SHOWN}"),
-        dict(remember or {}),
+        {**(remember or {}), **{f"{word_of(one.kind)}.{host}": "yes" for one in lost}},
     )
 
 
 OUTLIVE = 240
 """Seconds in which what the daemon forked before an undo has to end."""
 
-_KEEP = f"""mkdir -p "$work/derived"
-for file in {" ".join(DERIVED)}; do
-    if [ -e "$file" ]; then cp -a "$file" "$work/derived/"; fi
-done
-"""
-_PUT_BACK = f"""for file in {" ".join(DERIVED)}; do
-    if [ -e "$work/derived/${{file##*/}}" ]; then cp -a "$work/derived/${{file##*/}}" "$file"; fi
-done
-"""
+
+def _keep(paths: Collection[str]) -> str:
+    """Return the script that keeps files as they stand, for the case that what follows fails."""
+    return 'mkdir -p "$work/derived"\n' + "".join(
+        f'if [ -e {quoted} ]; then cp -a {quoted} "$work/derived/{number}"; fi\n'
+        for number, quoted in enumerate(map(shlex.quote, paths))
+    )
+
+
+def _put_back(paths: Collection[str]) -> str:
+    """Return the script that gives files back what was kept of them."""
+    return "".join(
+        f'if [ -e "$work/derived/{number}" ]; then cp -a "$work/derived/{number}" {quoted}; fi\n'
+        for number, quoted in enumerate(map(shlex.quote, paths))
+    )
+
+
+def _read_lost(context: Context, host: HostName, lost: Collection[Derived]) -> Mapping[str, str | None]:
+    """Return what the files hold that are made anew by force, so that the undo can bring them back."""
+    return context.reader(host).read_files([one.path for one in lost]) if lost else {}
+
+
 _LOADING = ': >"$work/loading"\n'
 # A daemon that was told nothing yet serves by the files of before already.
 _IF_LOADED = 'if [ ! -e "$work/loading" ]; then exit 0; fi\n'

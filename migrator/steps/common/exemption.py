@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from migrator.change import Change, HostName
 from migrator.errors import VerifyFailed
+from migrator.hosts.derived import Derived
 from migrator.sendmail import maps, mc, routes
 from migrator.steps.base import Context
 from migrator.steps.common.configure import ACCESS, MC, change, read
 
 
-def spared(context: Context, host: HostName, addresses: tuple[str, ...]) -> Iterator[Change]:
-    """Yield the change of a host's access map that exempts addresses from rate, connection and blocklist checks."""
+def spared(
+    context: Context, host: HostName, addresses: tuple[str, ...], *, edited: Collection[Derived] | None = None
+) -> Iterator[Change]:
+    """Yield the change of a host's access map that exempts addresses from rate, connection and blocklist checks.
+
+    `edited` is what `configure.change` takes.
+    """
     sources = read(context, host)
     text = sources.text(MC)
     if sources.cf.map("access") is None:
@@ -20,7 +26,8 @@ def spared(context: Context, host: HostName, addresses: tuple[str, ...]) -> Iter
     path = sources.map_path("access", ACCESS)
     wanted = {MC: text, path: _exempting(sources.text(path), addresses)}
     found = change(
-        context, host, f"spare {' and '.join(addresses)} the limits of the {host} host", sources, wanted
+        *(context, host, f"spare {' and '.join(addresses)} the limits of the {host} host", sources, wanted),
+        edited=edited,
     )
     if found:
         yield found

@@ -12,7 +12,7 @@ from migrator.errors import SmtpError, VerifyFailed
 from migrator.plan import HostPlan
 from migrator.sendmail import maps, mc, routes, verification
 from migrator.steps.base import Context
-from migrator.steps.common import ask, daemons, locality
+from migrator.steps.common import ask, daemons, derived, locality
 from migrator.steps.common.at_once import at_once
 from migrator.steps.common.configure import ACCESS, MAILERTABLE, MC, Reload, Sources, change, read
 from migrator.steps.common.locality import PROBE
@@ -51,8 +51,11 @@ def relayed(context: Context, host: HostName, key: str, *, reload: Reload) -> It
     """
     domains = some(context.plan.domains)
     reader = context.reader(host)
-    sources, names, found = at_once(
-        lambda: read(context, host), lambda: _own_names(context), lambda: daemons.running(reader)
+    sources, names, found, edited = at_once(
+        lambda: read(context, host),
+        lambda: _own_names(context),
+        lambda: daemons.running(reader),
+        lambda: derived.look(context, host),
     )
     locality.expect_movable(context, host, sources, names[host])
     way = change(
@@ -63,9 +66,11 @@ def relayed(context: Context, host: HostName, key: str, *, reload: Reload) -> It
         _way(context, host, sources, same_name=len(set(names.values())) == 1),
         remember=_generations(context, key, found),
         reload=Reload.NONE if _names_differ(context, sources) else Reload.PLAIN,
+        edited=edited,
     )
     if way:
         yield way
+        edited = ()  # all of it was made by this change just now
         sources, found = at_once(lambda: read(context, host), lambda: daemons.running(reader))
     switch = change(
         context,
@@ -77,6 +82,7 @@ def relayed(context: Context, host: HostName, key: str, *, reload: Reload) -> It
         test_shown=_test_shown(context.plan.domains),
         remember=_generations(context, key, found),
         reload=reload,
+        edited=edited,
     )
     if switch:
         yield switch

@@ -9,7 +9,8 @@ from migrator.change import Change, Undo, Upload
 from migrator.hosts.script import PRELUDE
 from migrator.hosts.upload import upload_script
 from migrator.steps.base import Context, Phase, Step
-from migrator.steps.common.configure import Reload, read
+from migrator.steps.common import derived
+from migrator.steps.common.configure import ACCESS, MAILERTABLE, MC, Reload, Sources, read
 from migrator.steps.common.exemption import expect_spared, spared
 from migrator.steps.common.opening import opened
 from migrator.steps.common.relaying import (
@@ -45,7 +46,8 @@ class RelayHome(Step):
         """
         if not opened(context):
             return
-        for found in spared(context, "old", sources_of(context, "new")):
+        # Nothing is refused half way home; what it writes on the old host goes with `put-back`, byte for byte.
+        for found in spared(context, "old", sources_of(context, "new"), edited=()):
             yield _remembering(found, SPARED_BACK)
         for found in relayed(context, "new", GENERATIONS, reload=Reload.BRIDGED):
             number = sum(key.startswith(BACK) for key in context.memory)
@@ -54,7 +56,9 @@ class RelayHome(Step):
     def before_rollback(self, context: Context) -> None:
         """Raise Refused where the new host could not relay, before anything is undone."""
         if opened(context):
-            refuse_own_name(context, "new", read(context, "new"))
+            sources = read(context, "new")
+            refuse_own_name(context, "new", sources)
+            derived.expect_made(context, "new", derived.look(context, "new"), _written(sources))
 
     def verify(self, context: Context) -> None:
         """Prove the relay as the one of the old host was proved. Raises VerifyFailed."""
@@ -62,6 +66,11 @@ class RelayHome(Step):
             expect_spared(context, "old", sources_of(context, "new"))
             expect_relay(context, "new")
             expect_live_relay(context, "new")
+
+
+def _written(sources: Sources) -> set[str]:
+    """Return the sources of sendmail.cf and of the maps that a relay writes into."""
+    return {MC, sources.map_path("access", ACCESS), sources.map_path("mailertable", MAILERTABLE)}
 
 
 def _remembering(change: Change, key: str) -> Change:

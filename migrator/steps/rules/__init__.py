@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from migrator.steps.base import Context
-from migrator.steps.rules import host, identity, keys, mail, plan, routes
+from migrator.steps.rules import host, identity, keys, made, mail, plan, routes
 from migrator.steps.rules.finding import Both, Finding, Level, look_at_both
 
 __all__ = ["HOST_RULES", "PLAN_RULES", "RULES", "Finding", "Level", "hosts"]
@@ -15,6 +15,7 @@ HOST_RULES: tuple[Callable[[Both], Iterator[Finding]], ...] = (
     identity.runs,
     host.system,
     host.configuration,
+    made.derived,
     host.maps,
     host.programs,
     host.firewall,

@@ -28,7 +28,7 @@ class Level(StrEnum):
 class Finding:
     """One line of the check: what was looked at, how it is, and what to do about it.
 
-    `name` is the word of --force that lifts a failure.
+    `name` is the word of --force that lifts a failure. `detail` is what was seen, in lines: a difference of files.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Finding:
     text: str
     advice: str = ""
     host: HostName = "operator"
+    detail: str = ""
 
 
 @dataclass(frozen=True)
