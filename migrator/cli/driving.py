@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import typer
 
+from migrator.cli.finding import expect_name, found
 from migrator.cli.outcome import Call
 from migrator.cli.signals import Shield
 from migrator.cli.streams import silence
@@ -61,6 +62,8 @@ def run(call: Call, state_root: Path | None, wishes: Wishes) -> int:
             host="operator",
             advice=f"start it with `{call.typed('run')}`",
         )
+    if not state.begun:
+        expect_name(plan, done=False)
     if state.complete:
         _say_complete(call, plan, state)
         return 0
@@ -89,14 +92,17 @@ def run(call: Call, state_root: Path | None, wishes: Wishes) -> int:
 def rollback(call: Call, state_root: Path | None, wishes: Wishes) -> int:
     """Undo, or rehearse undoing, what the journal says was done, and return the exit code.
 
-    Raises the MigrateError that ended it: Refused before anything was touched.
+    The plan is the journal's, whatever the file says now. Raises the MigrateError that ended it: Refused before
+    anything was touched.
     """
-    plan = load(call.plan, state_root=state_root)
-    state = read_state(plan.state_dir)
+    known = found(call.plan, state_root)
+    plan, state = known.plan, known.state
     if not state.begun:
-        known = f"nothing was done by the journal in {plan.state_dir}, so there is nothing to undo"
-        _tell(call, Kind.MESSAGE, f"{plan.name}: {known}")
+        nothing = f"nothing was done by the journal in {plan.state_dir}, so there is nothing to undo"
+        _tell(call, Kind.MESSAGE, f"{plan.name}: {nothing}")
         return 0
+    if known.told:
+        _tell(call, Kind.MESSAGE, known.told)
     if wishes.dry_run:
         return _rehearse(call, plan, wishes, state)
     shield = Shield()
@@ -128,7 +134,7 @@ def check(call: Call, state_root: Path | None) -> int:
     plan = load(call.plan, state_root=state_root)
     state = read_state(plan.state_dir)
     with Shield().listening(), wired(plan, frozenset(), lambda _event: None) as tools:
-        found = [
+        rows = [
             {
                 "name": one.name,
                 "level": one.level.value,
@@ -139,8 +145,8 @@ def check(call: Call, state_root: Path | None) -> int:
             }
             for one in findings(replace(tools.context, memory=state.memory, run=state.run))
         ]
-    show(found, json=call.json)
-    return Refused.exit_code if any(one["level"] == Level.FAIL.value for one in found) else 0
+    show(rows, json=call.json)
+    return Refused.exit_code if any(one["level"] == Level.FAIL.value for one in rows) else 0
 
 
 def _rehearse(call: Call, plan: Plan, wishes: Wishes, state: State) -> int:

@@ -8,17 +8,17 @@ from typing import Any
 
 import typer
 
-from migrator.journal import read_state, summary
-from migrator.plan import load
+from migrator.cli.finding import found
+from migrator.journal import summary
 
 
 def status(plan_path: Path, state_root: Path | None, *, json: bool) -> None:
     """Given the plan, the folder of all state, and whether a program reads it, write the status.
 
-    Raises PlanError for a faulty plan, and JournalDamaged.
+    Raises PlanError for a faulty plan without a journal, and JournalDamaged.
     """
-    plan = load(plan_path, state_root=state_root)
-    told = {"name": plan.name, **summary(read_state(plan.state_dir))}
+    known = found(plan_path, state_root)
+    told = {"name": known.plan.name, **summary(known.state)}
     if json:
         typer.echo(jsonlib.dumps(told))
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from migrator.engine.chronicle import Chronicle
-from migrator.engine.rollback import Events, undo_all, undoable
+from migrator.engine.rollback import Events, order_of, undo_all, undoable
 from migrator.errors import GoBack
 from migrator.event import Kind
 from migrator.executor.base import Executor
@@ -20,9 +20,9 @@ def go_back(
     Given the steps, what executes commands, the record, and what steps may look at. Raises Refused before anything is
     touched where a change cannot be undone; what ends it midway is gone on with by a later run.
     """
-    names = [step.name for step in steps]
-    later = steps[names.index(error.step) :]
-    deeds = undoable(later, chronicle.state, context)
+    names = order_of(steps, chronicle.state)
+    later = names[names.index(error.step) :]
+    deeds = undoable(steps, chronicle.state, context, names=later)
     known = {"host": error.host, "expected": error.expected, "seen": error.seen, "advice": error.advice}
     yield chronicle.tell(Kind.GOING_BACK, None, error.message, to=error.step, known=known)
     yield from undo_all(executor, chronicle, deeds, again="migrate run")
@@ -31,5 +31,5 @@ def go_back(
         None,
         f"the state before the cutover is back; a later run begins with {error.step}",
         to=error.step,
-        steps=[step.name for step in later],
+        steps=later,
     )

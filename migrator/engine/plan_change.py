@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from migrator.errors import UsageError
 from migrator.journal import State
+from migrator.plan.flat import differences
 from migrator.steps.base import Phase, Step
 
 FIRST_STEP: Mapping[str, str | Phase] = {
@@ -27,13 +28,6 @@ FIRST_STEP: Mapping[str, str | Phase] = {
 """Which step is the first that a key, or else its table, concerns; a table that is not here concerns everything."""
 
 
-def differences(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """Given two flattened plans, return each key that differs, with both values ("absent": in one)."""
-    keys = sorted(before.keys() | after.keys())
-    pairs = {key: (before.get(key, "absent"), after.get(key, "absent")) for key in keys}
-    return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
-
-
 def check(state: State, plan: Mapping[str, str], steps: Sequence[Step], *, accept: bool) -> None:
     """Given the state, the plan as it is now and the steps, return where a run may go on with it.
 
@@ -41,12 +35,14 @@ def check(state: State, plan: Mapping[str, str], steps: Sequence[Step], *, accep
     """
     changed = differences(state.plan, plan)
     blocked = {key: step for key in changed if (step := _finished_step(state, key, steps))}
-    if not changed or (accept and not blocked):
+    if not changed or (accept and not blocked and not state.going_back):
         return
     lines = [f"{key}: {before} → {after}" for key, (before, after) in changed.items()]
-    if blocked:
+    if state.going_back:
+        advice = "put the old values back: a run that goes back undoes by the plan that it was begun with, and first"
+    elif blocked:
         reasons = [
-            f"{key} concerns {step}" + (", which is finished" if step != _EVERYTHING else "")
+            f"{key} concerns {step}" + (", which is finished" if state.finished(step) else "")
             for key, step in blocked.items()
         ]
         ways = "put the old values back, or undo everything with `migrate rollback` and start anew"
@@ -72,7 +68,15 @@ def _finished_step(state: State, key: str, steps: Sequence[Step]) -> str:
     if table not in FIRST_STEP:
         return _EVERYTHING
     first = FIRST_STEP.get(key, FIRST_STEP[table])
+    if key == f"{table}.ssh" and (deed := _first_on(state, table)):
+        return f"what was done there ({deed})"
     return next((name for name in _from(first, steps) if state.finished(name)), "")
+
+
+def _first_on(state: State, host: str) -> str:
+    """Return the first deed on a host that is still to be undone there; "" where there is none."""
+    undos = ((deed.summary, deed.data["undo"]) for deed in state.deeds if deed.state == "done")
+    return next((summary for summary, undo in undos if isinstance(undo, dict) and undo["host"] == host), "")
 
 
 def _from(first: str | Phase, steps: Sequence[Step]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from migrator.change import Change, Command, Note, Undo
-from migrator.engine.rollback import cutover_begun, touched, undoable
+from migrator.engine.rollback import asked_before, cutover_begun, undoable
 from migrator.engine.run import CONFIRMED, Engine, Events
 from migrator.errors import HostError, Interrupted, MigrateError, NotReady, Refused, StartOver
 from migrator.event import Event, Kind
@@ -66,10 +66,11 @@ class Rehearsal(Engine):
     def rollback(self) -> Events:
         """Yield a preview of every undo and of the way home. Raises Refused where a change cannot be undone."""
         yield self._tell(Kind.MESSAGE, text="a rehearsal: nothing is changed")
+        self._go_by_the_record()
         state = self._chronicle.state
         deeds = undoable(self._steps, state, self._context)
         ahead = self._homeward if cutover_begun(self._steps, state) else ()
-        for step in (*touched(self._steps, state), *ahead):
+        for step in (*asked_before(self._steps, state, self._homeward), *ahead):
             step.before_rollback(self._context)
         for deed, change in deeds:
             self._open = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -33,19 +33,21 @@ def roll_back(
 ) -> Events:
     """Undo what the record says was done or begun, then go `homeward`, and yield what happens.
 
-    Given the steps, what executes commands, the record, what steps may look at, and the steps that bring home the
-    mail of a cutover that was begun, with what drives one of them. Raises Refused before anything is touched where a
-    change cannot be undone, or where a step refuses.
+    What was done, in which order, and whether mail may have moved, the record alone says: a step that this version or
+    the plan of today does not have is undone like any other. Given the steps of today, what executes commands, the
+    record, what steps may look at (with the record's plan), and the steps that bring home the mail of a cutover that
+    was begun, with what drives one of them. Raises Refused before anything is touched where a change cannot be
+    undone, or where a step refuses.
     """
     state = chronicle.state
     deeds = undoable(steps, state, context)
-    begun = touched(steps, state)
+    begun = begun_steps(steps, state, homeward)
     ahead = tuple(homeward) if cutover_begun(steps, state) else ()
-    for step in (*begun, *ahead):
+    for step in (*asked_before(steps, state, homeward), *ahead):
         step.before_rollback(context)
     yield chronicle.tell(Kind.ROLLBACK_STARTED, text=context.plan.name, steps=told(ahead))
     yield from undo_all(executor, chronicle, deeds, again="migrate rollback")
-    for name in [step.name for step in begun if state.steps[step.name].state != "undone"]:
+    for name in [name for name in begun if state.steps[name].state != "undone"]:
         yield chronicle.tell(Kind.STEP_UNDONE, name, "undone")
     for step in ahead:
         yield from drive(step)
@@ -63,16 +65,20 @@ def undo_all(executor: Executor, chronicle: Chronicle, deeds: Sequence[Undoing],
             yield chronicle.tell(Kind.STEP_UNDONE, deed.step, "undone")
 
 
-def undoable(steps: Sequence[Step], state: State, context: Context) -> list[Undoing]:
+def undoable(
+    steps: Sequence[Step], state: State, context: Context, *, names: Collection[str] | None = None
+) -> list[Undoing]:
     """Return what is to be undone: the last step of the chain first, and in each its newest change first.
 
     A run that started over did an earlier step's work again after a later step's; undone by time alone, the new
-    host's port would open while the old one still relays. Raises Refused where something that was done, or may
-    have been, cannot be undone, or where a file that an undo puts back was edited since.
+    host's port would open while the old one still relays. The chain is the record's; `steps` are asked only for what
+    a record does not tell. With `names`, only the deeds of these steps. Raises Refused where something that was done,
+    or may have been, cannot be undone, or where a file that an undo puts back was edited since.
     """
-    places = {step.name: place for place, step in enumerate(steps)}
-    known = [(deed, deed.change) for deed in state.undoable() if deed.step in places]
-    known.sort(key=lambda undoing: -places[str(undoing[0].step)])  # stable: newest first in each step
+    places = {name: place for place, name in enumerate(order_of(steps, state))}
+    known = [(deed, deed.change) for deed in state.undoable() if names is None or deed.step in names]
+    # Stable: newest first in each step. What belongs to no step is a note, and comes last.
+    known.sort(key=lambda undoing: -places.get(undoing[0].step or "", -1))
     if final := [undoing for undoing in known if undoing[1].undo is Undo.IMPOSSIBLE]:
         deed, change = final[-1]
         raise Refused(
@@ -90,15 +96,43 @@ def undoable(steps: Sequence[Step], state: State, context: Context) -> list[Undo
     return wanted
 
 
-def touched(steps: Iterable[Step], state: State) -> tuple[Step, ...]:
-    """Given the steps and the state, return those that were begun and are not undone, newest first."""
-    known = [step for step in steps if step.name in state.steps]
-    return tuple(reversed([step for step in known if state.steps[step.name].state != "undone"]))
+def order_of(steps: Iterable[Step], state: State) -> list[str]:
+    """Return the names of all steps that the record knows, in their order; of one that tells no order, the steps'.
+
+    A step with deeds that stands in no chain comes after all others, which are undone later.
+    """
+    known = state.order or [step.name for step in steps]
+    deeds = dict.fromkeys(deed.step for deed in state.deeds if deed.step and deed.step not in known)
+    return [*known, *deeds, *(name for name in state.steps if name not in known and name not in deeds)]
+
+
+def begun_steps(steps: Iterable[Step], state: State, homeward: Iterable[Step]) -> tuple[str, ...]:
+    """Given the steps and the state, return the names of those that were begun and are not undone, newest first.
+
+    The steps of the way home are none of them: what they do is not undone.
+    """
+    ahead = state.homeward | {step.name for step in homeward}
+    known = [name for name in order_of(steps, state) if name in state.steps and name not in ahead]
+    return tuple(reversed([name for name in known if state.steps[name].state != "undone"]))
+
+
+def asked_before(steps: Sequence[Step], state: State, homeward: Iterable[Step]) -> tuple[Step, ...]:
+    """Return the steps whose `before_rollback` is asked: those that were begun, newest first.
+
+    Where a step was begun that is not known today, it may be any of today's under another name: then all are asked.
+    """
+    begun = begun_steps(steps, state, homeward)
+    if set(begun) - {step.name for step in steps}:
+        return tuple(reversed(steps))
+    return tuple(reversed([step for step in steps if step.name in begun]))
 
 
 def cutover_begun(steps: Iterable[Step], state: State) -> bool:
     """Return whether a step of the cutover was ever begun, undone since or not: mail may have moved."""
-    return any(step.phase is Phase.CUTOVER and step.name in state.steps for step in steps)
+    phases = {step.name: step.phase.value for step in steps} | state.phases
+    # A run that starts over forgets that its steps were begun, and not what they did.
+    begun = [*state.steps, *(deed.step for deed in state.undoable() if deed.step)]
+    return any(phases.get(name) == Phase.CUTOVER for name in begun)
 
 
 def told(steps: Sequence[Step]) -> list[list[str]]:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from migrator import __version__
 from migrator.change import Change, Command, Note, Rsync, Undo
 from migrator.engine.chronicle import Chronicle, headline
 from migrator.engine.going_back import go_back
@@ -29,7 +30,8 @@ from migrator.errors import (
     VerifyFailed,
 )
 from migrator.event import Event, Kind
-from migrator.journal import JournalError, Record
+from migrator.journal import FORMAT, JournalError, Record
+from migrator.journal.journalled import journalled
 from migrator.steps.base import Context, Phase, Step
 
 if TYPE_CHECKING:
@@ -100,6 +102,7 @@ class Engine:
         way home: NotReady for a wait, VerifyFailed and every other MigrateError.
         """
         try:
+            self._go_by_the_record()
             yield from roll_back(
                 self._steps,
                 self._executor,
@@ -111,6 +114,11 @@ class Engine:
         except Interrupted:
             yield self._chronicle.interrupted(None, "rollback")
             raise
+
+    def _go_by_the_record(self) -> None:
+        """Let steps see the plan that the record holds: what was done was done by it, whatever the file says now."""
+        plan = journalled(self._context.plan, self._chronicle.state)
+        self._context = replace(self._context, plan=plan)
 
     def _expect_known(self, name: str | None) -> None:
         names = [step.name for step in self._steps]
@@ -142,13 +150,16 @@ class Engine:
                 plan=flat,
                 steps=steps,
                 run=secrets.token_hex(8),
+                format=FORMAT,
+                path=str(plan.path),
+                version=__version__,
             )
             self._context = replace(self._context, run=self._chronicle.state.run)
         elif state.fingerprint == fingerprint:
-            yield self._tell(Kind.RUN_STARTED, text=plan.name, steps=steps)
+            yield self._tell(Kind.RUN_STARTED, text=plan.name, steps=steps, version=__version__)
         else:
             check(state, flat, self._steps, accept=accept_plan_change)
-            yield self._tell(Kind.RUN_STARTED, text=plan.name, steps=steps)
+            yield self._tell(Kind.RUN_STARTED, text=plan.name, steps=steps, version=__version__)
             yield self._tell(
                 Kind.PLAN_ACCEPTED, text="the plan was changed", fingerprint=fingerprint, plan=flat
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -13,6 +13,9 @@ from migrator.event import Event, Kind
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
+
+FORMAT = 2
+"""The format of a journal. 1 (not told) holds the plan; 2 tells also where its file was, and which version wrote."""
 
 StepState = Literal["started", "waiting", "failed", "interrupted", "done", "undone"]
 
@@ -81,6 +84,14 @@ class State:
     fingerprint: str = ""
     plan: dict[str, str] = field(default_factory=dict)
     chain: list[tuple[str, str, str]] = field(default_factory=list)  # name, phase and headline of each step
+    order: list[str] = field(
+        default_factory=list
+    )  # every step that a run ever had, as they follow one another
+    phases: dict[str, str] = field(default_factory=dict)  # of each of them
+    homeward: set[str] = field(default_factory=set)  # which of them end a rollback
+    format: int = 1
+    version: str = ""  # of migrate, in the last run
+    path: str = ""  # where the plan was
     steps: dict[str, StepRecord] = field(default_factory=dict)
     deeds: list[Deed] = field(default_factory=list)
     memory: dict[str, str] = field(default_factory=dict)
@@ -151,11 +162,27 @@ class State:
             self.fingerprint = str(event.data["fingerprint"])
             self.plan = dict(event.data["plan"])
         self.run = str(event.data.get("run", self.run))
+        self.format = int(event.data.get("format", self.format))
+        self.version = str(event.data.get("version", self.version))
+        self.path = str(event.data.get("path", self.path))
         if "steps" in event.data:
             self.chain = [(str(name), str(phase), str(line)) for name, phase, line in event.data["steps"]]
+            self._take_up(self.chain)
+
+    def _take_up(self, chain: Sequence[tuple[str, str, str]]) -> None:
+        """Take the steps of another run into the order; what they do not name any more stays behind its predecessor."""
+        names = [name for name, _, _ in chain]
+        merged = list(names)
+        for place, name in enumerate(self.order):
+            if name not in names:
+                before = next((one for one in reversed(self.order[:place]) if one in merged), None)
+                merged.insert(merged.index(before) + 1 if before else 0, name)
+        self.order = merged
+        self.phases.update((name, phase) for name, phase, _ in chain)
 
     def _step_started(self, _sequence: int, event: Event) -> None:
         record = self._record(event)
+        self.phases.setdefault(record.name, str(event.data.get("phase", "")))
         record.state, record.ended, record.until, record.text = "started", None, None, ""
         record.started = record.started or event.time
 
@@ -206,6 +233,8 @@ class State:
         known = [name for name, _, _ in self.chain]
         ahead = [(str(name), str(phase), str(line)) for name, phase, line in event.data.get("steps", ())]
         self.chain += [step for step in ahead if step[0] not in known]
+        self.homeward.update(name for name, _, _ in ahead)
+        self._take_up(self.chain)
         self._remember()
 
     def _rollback_done(self, _sequence: int, event: Event) -> None:

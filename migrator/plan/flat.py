@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from migrator.plan.shapes import Plan
 
-_NOT_CONTENT = frozenset({"path", "state_root"})
+NOT_CONTENT = frozenset({"path", "state_root"})
+"""The fields of a plan that say where it lies, and nothing of what it means."""
+
 _MIGRATION = frozenset({"name", "domains", "mail_host"})
 _TABLES = {"copying": "sync"}
 _KEYS = {"source": "from", "target": "to", "addresses": "address"}
@@ -27,16 +29,31 @@ def flatten(plan: Plan) -> dict[str, str]:
     """
     flat: dict[str, str] = {}
     for field in fields(plan):
-        if field.name not in _NOT_CONTENT:
-            table = "migration." if field.name in _MIGRATION else ""
-            key = table + _TABLES.get(field.name, field.name)
-            flat.update(_flatten(key, getattr(plan, field.name), plan.path.parent))
+        if field.name not in NOT_CONTENT:
+            flat.update(_flatten(table_key(field.name), getattr(plan, field.name), plan.path.parent))
     return flat
+
+
+def table_key(field: str) -> str:
+    """Given the name of a field of a plan, return its key, or that of its table."""
+    return ("migration." if field in _MIGRATION else "") + _TABLES.get(field, field)
+
+
+def key_of(field: str) -> str:
+    """Given the name of a field of a table, return its key."""
+    return _KEYS.get(field, field)
 
 
 def digest(flat: Mapping[str, str]) -> str:
     """Given a flattened plan, return its SHA-256 in hexadecimal, whatever the order of its keys."""
     return hashlib.sha256(json.dumps(flat, sort_keys=True).encode()).hexdigest()
+
+
+def differences(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Given two flattened plans, return each key that differs, with both values ("absent": in one)."""
+    keys = sorted(before.keys() | after.keys())
+    pairs = {key: (before.get(key, "absent"), after.get(key, "absent")) for key in keys}
+    return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def duration_text(duration: timedelta) -> str:
@@ -51,8 +68,7 @@ def duration_text(duration: timedelta) -> str:
 def _flatten(key: str, value: object, folder: Path) -> Iterator[tuple[str, str]]:
     if is_dataclass(value) and not hasattr(value, "start"):
         for field in fields(value):
-            name = _KEYS.get(field.name, field.name)
-            yield from _flatten(f"{key}.{name}", getattr(value, field.name), folder)
+            yield from _flatten(f"{key}.{key_of(field.name)}", getattr(value, field.name), folder)
     elif isinstance(value, tuple) and any(is_dataclass(item) for item in value):
         for index, item in enumerate(value):
             yield from _flatten(f"{key}[{index}]", item, folder)

@@ -60,6 +60,26 @@ class TestPlanChange:
         self.changed(bench, smoke=SmokePlan(recipient="user01@example.test")).run(accept=True)
         assert bench.state.complete
 
+    def test_another_host_is_refused_where_something_is_still_to_be_undone_on_the_first(
+        self, bench: Bench
+    ) -> None:
+        bench.run(until="relay")
+        state = bench.state
+        state.steps["survey"].state = "failed"
+        elsewhere = make_plan(old=replace(make_plan().old, ssh="root@198.51.100.77")).flatten()
+        with pytest.raises(UsageError) as caught:
+            check(state, elsewhere, bench.steps, accept=True)
+        assert "old.ssh concerns what was done there" in (caught.value.advice or "")
+
+    def test_a_run_that_is_going_back_finishes_that_by_its_own_plan(self, bench: Bench) -> None:
+        bench.run(until="relay")
+        state = bench.state
+        state.going_back = {"text": "it takes too long", "to": "wait"}
+        changed = make_plan(smoke=SmokePlan(recipient="user01@example.test")).flatten()
+        with pytest.raises(UsageError) as caught:
+            check(state, changed, bench.steps, accept=True)
+        assert "put the old values back" in (caught.value.advice or "")
+
 
 @pytest.mark.parametrize(
     ("finished", "changes", "concerned"),
