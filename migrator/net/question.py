@@ -30,6 +30,7 @@ LARGEST_TTL = 2**31 - 1
 
 # A size that is not fragmented on the way (DNS Flag Day 2020, RFC 9715).
 _PAYLOAD = 1232
+_LARGEST_PAYLOAD = 4096  # what was usual before
 _UNROUTABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
@@ -99,22 +100,20 @@ def parse_name(text: str) -> dns.name.Name:
 def exchange(
     server: Server, name: dns.name.Name, rdtype: str, *, recursive: bool, patience: Patience
 ) -> dns.message.Message:
-    """Ask over UDP, and over TCP where the reply is truncated (RFC 7766).
+    """Ask over UDP, and over TCP where the reply is truncated (RFC 7766); where none comes, without EDNS, then by TCP.
 
     Replies with another id, question or source do not count. Raise NoReply where nothing usable comes.
     """
     if not server.address:
         raise NoReply(Outcome.NO_ADDRESS, "no address is known for this name server")
     longest = 2 * patience.timeout
-    timeouts = chain((patience.timeout,), repeat(longest))
+    asking = _Asking(server, name, rdtype, recursive, longest)
+    # Some servers, and firewalls before them, drop what has an OPT record, or all of UDP.
+    tries = chain((lambda: asking.by_udp(timeout=patience.timeout), asking.without_edns), repeat(asking.last))
     retrying = DNS_QUERY.retrying(dns.exception.Timeout, sleep=patience.sleep, clock=patience.clock)
     try:
-        response: dns.message.Message = retrying(
-            lambda: _send(server, name, rdtype, recursive, True, next(timeouts))
-        )
-        if response.rcode() in (dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS):
-            # A server from before EDNS answers so; it is asked again without (RFC 6891, 7).
-            response = _send(server, name, rdtype, recursive, False, longest)
+        response: dns.message.Message = retrying(lambda: next(tries)())
+        response = asking.another(response)
     except dns.exception.Timeout:
         raise NoReply(Outcome.TIMEOUT, f"no usable reply within {longest:g} s, asked several times") from None
     except OSError as error:
@@ -127,18 +126,92 @@ def exchange(
     return response
 
 
-def _send(
-    server: Server, name: dns.name.Name, rdtype: str, recursive: bool, edns: bool, timeout: float
-) -> dns.message.Message:
-    flags = dns.flags.RD if recursive else dns.flags.Flag(0)
-    query = dns.message.make_query(
-        name, rdtype, use_edns=0 if edns else None, payload=_PAYLOAD if edns else None, flags=int(flags)
-    )
-    # Whatever does not fit the question is passed over until the time is up, so a forger cannot answer first.
-    response, _ = dns.query.udp_with_fallback(
-        query, server.address, timeout, server.port, ignore_unexpected=True, ignore_errors=True
-    )
-    return response
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """One question in the forms that servers may want; `longest` is how long a reply is waited for, in seconds."""
+
+    server: Server
+    name: dns.name.Name
+    rdtype: str
+    recursive: bool
+    longest: float
+
+    def by_udp(
+        self, *, edns: bool = True, payload: int = _PAYLOAD, timeout: float = 0.0
+    ) -> dns.message.Message:
+        """Ask over UDP; a reply that is cut off is asked for over TCP, and where none comes so, in a larger packet."""
+        try:
+            return self._udp(self._query(edns, payload), timeout or self.longest, whole=payload == _PAYLOAD)
+        except dns.message.Truncated as cut:
+            short = cut.message()
+        try:
+            return self.by_tcp(edns=edns)
+        except _NOTHING:
+            # A server behind a firewall that knows DNS as UDP alone still fills what it is offered.
+            larger = self.by_udp(payload=_LARGEST_PAYLOAD) if edns else None
+            return larger or short
+
+    def by_tcp(self, *, edns: bool = True) -> dns.message.Message:
+        """Ask over TCP."""
+        query = self._query(edns, _PAYLOAD)
+        return dns.query.tcp(query, self.server.address, self.longest, self.server.port)
+
+    def without_edns(self) -> dns.message.Message:
+        """Ask over UDP as it was before EDNS (RFC 6891, 7)."""
+        return self.by_udp(edns=False)
+
+    def last(self) -> dns.message.Message:
+        """Ask over TCP and without EDNS; what is no answer there either counts as none."""
+        try:
+            return self.by_tcp(edns=False)
+        except _NOTHING:
+            raise dns.exception.Timeout from None
+
+    def another(self, response: dns.message.Message) -> dns.message.Message:
+        """Ask in another form where a reply may be about the form alone; return the first where that tells no more."""
+        ways = _OTHER_FORMS.get(response.rcode(), ())
+        for edns, tcp in ways:
+            try:
+                found = self.by_tcp(edns=edns) if tcp else self.by_udp(edns=edns)
+            except _NOTHING:
+                continue
+            if found.rcode() not in _OTHER_FORMS:
+                return found
+        return response
+
+    def _query(self, edns: bool, payload: int) -> dns.message.QueryMessage:
+        flags = dns.flags.RD if self.recursive else dns.flags.Flag(0)
+        return dns.message.make_query(
+            self.name,
+            self.rdtype,
+            use_edns=0 if edns else None,
+            payload=payload if edns else None,
+            flags=int(flags),
+        )
+
+    def _udp(self, query: dns.message.Message, timeout: float, *, whole: bool) -> dns.message.Message:
+        # Whatever does not fit the question is passed over until the time is up, so a forger cannot answer first.
+        return dns.query.udp(
+            query,
+            self.server.address,
+            timeout,
+            self.server.port,
+            ignore_unexpected=True,
+            ignore_errors=True,
+            raise_on_truncation=whole,
+        )
+
+
+_NOTHING = (dns.exception.DNSException, OSError, EOFError, ValueError)
+_OTHER_FORMS: dict[int, tuple[tuple[bool, bool], ...]] = {
+    # A server from before EDNS answers so (RFC 6891, 7), and some with SERVFAIL.
+    **dict.fromkeys(
+        (dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS, dns.rcode.SERVFAIL), ((False, False),)
+    ),
+    # RFC 7873, 5.3: who gets it again and again comes by TCP, where nobody needs a cookie.
+    dns.rcode.BADCOOKIE: ((True, True), (False, True), (False, False)),
+}
+"""By response code, the forms in which to ask again: with EDNS, and over TCP."""
 
 
 def ask(

@@ -127,9 +127,14 @@ class Resolver:
         if is_address(host):
             return (Server(host, host, port),)
         name = parse_name(host)
-        addresses: set[str] = set()
-        for rdtype in _TYPES:
-            records = self._recurse(name, rdtype)
+        addresses = {record.to_text() for record in list(self._recurse(name, "A"))[:MOST_RECORDS]}
+        try:
+            records = self._recurse(name, "AAAA")
+        except DnsError:
+            # Servers that answer well for A and badly for AAAA are many (RFC 4074); those with neither are told.
+            if not addresses:
+                raise
+        else:
             addresses.update(record.to_text() for record in list(records)[:MOST_RECORDS])
         return tuple(Server(host, address, port) for address in sorted(addresses)) or (
             Server(host, "", port),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import dns.flags
 import dns.message
 import dns.rcode
+import dns.rdatatype
 import dns.rrset
 import pytest
 from hypothesis import given, settings
@@ -337,3 +338,79 @@ def test_servers_are_shown_as_people_write_them() -> None:
     assert str(Server("198.51.100.53", "198.51.100.53")) == "198.51.100.53"
     assert str(Server("ns1.example.test", "")) == "ns1.example.test (no address)"
     assert [server.address for server in PUBLIC_RESOLVERS] == ["1.1.1.1", "8.8.8.8", "9.9.9.9"]
+
+
+def without_answer_to_edns(query: dns.message.Message, tcp: bool) -> Reply:
+    return None if query.edns >= 0 else mail_zone().answer(query)
+
+
+def wanting_a_cookie(query: dns.message.Message, tcp: bool) -> Reply:
+    return mail_zone().answer(query) if tcp or query.edns < 0 else refusing(dns.rcode.BADCOOKIE)(query, tcp)
+
+
+def wanting_a_cookie_with_edns_always(query: dns.message.Message, tcp: bool) -> Reply:
+    return refusing(dns.rcode.BADCOOKIE)(query, tcp) if query.edns >= 0 else mail_zone().answer(query)
+
+
+def of_before_edns(code: dns.rcode.Rcode) -> Behaviour:
+    return lambda query, tcp: refusing(code)(query, tcp) if query.edns >= 0 else mail_zone().answer(query)
+
+
+def over_tcp_alone(query: dns.message.Message, tcp: bool) -> Reply:
+    return mail_zone().answer(query) if tcp else None
+
+
+def cut_off_below(size: int) -> Behaviour:
+    """Return a server that fills what it is offered, and answers nothing over TCP."""
+
+    def behave(query: dns.message.Message, tcp: bool) -> Reply:
+        if tcp:
+            return b""
+        if query.payload >= size:
+            return mail_zone().answer(query)
+        response = dns.message.make_response(query)
+        response.flags |= dns.flags.TC | dns.flags.AA
+        return response
+
+    return behave
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        without_answer_to_edns,
+        wanting_a_cookie,
+        wanting_a_cookie_with_edns_always,
+        of_before_edns(dns.rcode.FORMERR),
+        of_before_edns(dns.rcode.NOTIMP),
+        of_before_edns(dns.rcode.SERVFAIL),
+        over_tcp_alone,
+        cut_off_below(2000),
+    ],
+    ids=["dropped", "cookie", "cookie again", "FORMERR", "NOTIMP", "SERVFAIL", "TCP alone", "TCP refused"],
+)
+def test_a_server_that_wants_the_question_in_another_form_gets_it(behaviour: Behaviour) -> None:
+    with DnsServer(mail_zone(), behaviour=behaviour) as server:
+        answers = ask(server)
+    assert answers["A"].addresses == ("198.51.100.10", "198.51.100.20")
+    assert (answers["AAAA"].addresses, answers["AAAA"].error) == ((), None)
+
+
+def test_what_is_cut_off_at_any_size_stays_an_error() -> None:
+    answer = ask_behaving(cut_off_below(70000))
+    assert answer.outcome is Outcome.MALFORMED
+    assert "cut off" in (answer.error or "")
+
+
+def test_a_name_server_whose_aaaa_nobody_tells_is_asked_at_its_other_address(zone: Zone) -> None:
+    def half(query: dns.message.Message, tcp: bool) -> Reply:
+        broken = query.question[0].rdtype == dns.rdatatype.AAAA
+        return refusing(dns.rcode.SERVFAIL)(query, tcp) if broken else zone.answer(query)
+
+    with DnsServer(zone, behaviour=half) as system:
+        resolver = Resolver(system=[Server("system", "127.0.0.1", system.port)], patience=SHORT)
+        assert [server.address for server in resolver.authoritative(MAIL)] == ["127.0.0.1", "127.0.0.2"]
+        with pytest.raises(DnsError):
+            Resolver(
+                ["gone.example.test"], system=[Server("system", "127.0.0.1", system.port)]
+            ).authoritative(MAIL)

@@ -11,6 +11,7 @@ from typing import Literal
 from migrator.change import AddressSet
 from migrator.errors import DnsError, NotReady, Refused
 from migrator.net.resolver import Answer, Outcome
+from migrator.plan import Plan
 from migrator.steps.base import Context
 
 SETTLE = timedelta(seconds=60)
@@ -20,11 +21,15 @@ SETTLE = timedelta(seconds=60)
 def answers(context: Context) -> tuple[Answer, ...]:
     """Ask every authoritative server at each of its addresses for the mail host.
 
-    Raises DnsError where one of them does not answer with authority: nothing can be said of the zone then.
+    A server that fails for AAAA alone, where nothing of IPv6 moves, is passed over for it. Raises DnsError where one of
+    them does not answer with authority: nothing can be said of the zone then.
     """
     given = context.names.authoritative(context.plan.mail_host)
+    idle = idle_troubles(context.plan, given)
     # A server's IPv6 address says nothing to a machine without IPv6; its other addresses are asked as well.
-    usable = tuple(answer for answer in given if answer.outcome is not Outcome.UNROUTABLE)
+    usable = tuple(
+        answer for answer in given if answer.outcome is not Outcome.UNROUTABLE and answer not in idle
+    )
     broken = [answer for answer in usable if answer.error]
     if broken or not usable:
         raise DnsError(
@@ -35,6 +40,23 @@ def answers(context: Context) -> tuple[Answer, ...]:
             advice="mend the server or the delegation, or name the right servers in dns.nameservers",
         )
     return usable
+
+
+def idle_troubles(plan: Plan, answers: Sequence[Answer]) -> tuple[Answer, ...]:
+    """Return the answers without records that say nothing about the move: a server's for AAAA, which gives the A well.
+
+    There are many such servers (RFC 4074): they give SERVFAIL, NXDOMAIN, no authority or nothing at all. There are none
+    where a host of the plan has an IPv6 address, or a server knows one: the AAAA then has to be known.
+    """
+    addresses = (*plan.old.addresses, *plan.new.addresses)
+    if any(ipaddress.ip_address(address).version == 6 for address in addresses):
+        return ()
+    if any(answer.rdtype == "AAAA" and answer.addresses for answer in answers):
+        return ()
+    good = {answer.server for answer in answers if answer.rdtype == "A" and answer.addresses}
+    return tuple(
+        answer for answer in answers if answer.error and answer.rdtype == "AAAA" and answer.server in good
+    )
 
 
 def records(context: Context) -> tuple[AddressSet, ...]:

@@ -13,6 +13,7 @@ from migrator.net.resolver import Answer, Outcome
 from migrator.plan import Rfc2136Plan
 from migrator.plan.flat import duration_text
 from migrator.steps.base import Context
+from migrator.steps.common import zone
 from migrator.steps.rules.finding import Finding, Level, some
 
 
@@ -20,7 +21,12 @@ def records(context: Context) -> Iterator[Finding]:
     """Look at the mail host's address records: who answers, what they say, and for how long it is cached."""
     answers = context.names.authoritative(context.plan.mail_host)
     good = [answer for answer in answers if answer.error is None]
-    yield from _servers(answers, good)
+    idle = zone.idle_troubles(context.plan, answers)
+    yield from _servers([answer for answer in answers if answer not in idle], good)
+    if idle:
+        text = some(list(dict.fromkeys(f"{one.server}: {one.error}" for one in idle)), most=4)
+        advice = "nothing of IPv6 moves, so the run goes on; have the provider mend it, for some senders ask for AAAA"
+        yield Finding("name-servers", Level.WARN, f"asked for the AAAA record: {text}", advice)
     if any(answer.addresses for answer in good):
         yield from _addresses(context, good)
         yield _ttl(context, good)

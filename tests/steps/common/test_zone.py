@@ -160,3 +160,46 @@ class TestWords:
     )
     def test_a_duration_is_written_as_in_a_plan(self, seconds: int, text: str) -> None:
         assert zone.duration(seconds) == text
+
+
+class TestIdleTroubles:
+    """Trouble with AAAA alone stops nothing where nothing of IPv6 moves (RFC 4074)."""
+
+    OUTCOMES = ("timeout", "lame", "NXDOMAIN", "refused", "failed", "malformed", "unreachable")
+
+    @pytest.fixture
+    def server(self, stage: Stage) -> Server:
+        plan = stage.context().plan
+        assert all(":" not in one for one in (*plan.old.addresses, *plan.new.addresses))
+        return FakeNames(A).authoritative("mail.example.test")[0].server
+
+    def broken(self, stage: Stage, server: Server, outcome: str, *sets: AddressSet) -> None:
+        class Half(FakeNames):
+            def authoritative(self, name: str) -> tuple[Answer, ...]:
+                wanted = Answer(server, "AAAA", error="it says nothing", outcome=Outcome(outcome))
+                given = super().authoritative(name)
+                return (*(one for one in given if (one.server, one.rdtype) != (server, "AAAA")), wanted)
+
+        stage.world.names = Half(*sets)
+
+    @pytest.mark.parametrize("outcome", OUTCOMES)
+    def test_the_a_records_count_as_they_are(self, stage: Stage, server: Server, outcome: str) -> None:
+        self.broken(stage, server, outcome, A)
+        assert zone.records(stage.context()) == (A,)
+        assert zone.settled_records(stage.context()) == (A,)
+        assert zone.same_addresses(stage.context(), (A,)) == ""
+
+    def test_where_a_host_has_an_ipv6_address_the_aaaa_has_to_be_known(
+        self, stage: Stage, server: Server
+    ) -> None:
+        self.broken(stage, server, "failed", A)
+        stage.plan_new("198.51.100.20", "2001:db8::20")
+        with pytest.raises(DnsError, match="not every authoritative"):
+            zone.answers(stage.context())
+
+    def test_where_another_server_knows_an_aaaa_it_has_to_be_known(
+        self, stage: Stage, server: Server
+    ) -> None:
+        self.broken(stage, server, "failed", A, AAAA)
+        with pytest.raises(DnsError, match="not every authoritative"):
+            zone.answers(stage.context())

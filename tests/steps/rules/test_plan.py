@@ -168,3 +168,25 @@ def test_the_operators_program_is_there_and_executable(
 
 def test_manual_needs_nothing() -> None:
     assert update_finding(DnsPlan()).startswith("pass")
+
+
+def test_a_server_that_fails_for_aaaa_alone_is_a_warning() -> None:
+    good = FakeNames(AddressSet("A", ("198.51.100.10",), 3600)).authoritative("mail.example.test")[0].server
+    found = list(
+        plan.records(world_with(Answer(good, "AAAA", error="SERVFAIL", outcome=Outcome.FAILED)).context())
+    )
+    assert brief(found) == [
+        "pass name-servers operator",
+        "warn name-servers operator",
+        "pass addresses operator",
+        "pass ttl operator",
+    ]
+    assert "AAAA" in found[1].text
+    assert "SERVFAIL" in found[1].text
+
+
+def test_a_server_that_fails_for_the_a_record_fails_whatever_it_says_of_aaaa() -> None:
+    found = records(
+        world_with(replace(OTHER, error="no reply"), replace(OTHER, rdtype="AAAA", error="no reply"))
+    )
+    assert found[0] == "fail name-servers operator"
