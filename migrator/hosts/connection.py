@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from migrator.errors import HostError, HostKeyError
 from migrator.hosts.known_hosts import KnownHosts, display_name, fingerprint, read_known_hosts
+from migrator.hosts.ssh_config import Destination, resolve
 from migrator.plan import HostPlan
 from migrator.retry import CONNECT, RECONNECT
 
@@ -55,26 +57,19 @@ class Opener:
         self._plan = plan
         self._sleep = sleep
         self._patience = CONNECT
+        self._known_beside: tuple[Path, ...] = ()  # files that ssh_config names
 
     def prepare(self) -> Connection:
         """Return the connection, not yet open: host, port and user are what ssh_config makes of the plan."""
-        from fabric import Connection
-
         _silence()
-        endpoint = self._plan.endpoint
-        keys = [str(self._plan.identity_file)] if self._plan.identity_file else []
-        return Connection(
-            endpoint.host,
-            user=endpoint.user or None,
-            port=endpoint.port,
-            forward_agent=False,
-            connect_timeout=CONNECT_TIMEOUT,
-            connect_kwargs={
-                "banner_timeout": ANSWER_TIMEOUT,
-                "auth_timeout": ANSWER_TIMEOUT,
-                **({"key_filename": keys} if keys else {}),
-            },
-        )
+        there = resolve(self._plan.endpoint, name=self._name)
+        keys = [self._plan.identity_file] if self._plan.identity_file else []
+        gateway: Connection | str | None = there.command or None
+        for hop in there.jumps:
+            gateway = _connection(hop, hop.keys, gateway)
+        connection = _connection(there, (*keys, *there.keys), gateway)
+        self._known_beside = there.known_hosts
+        return connection
 
     def open(self) -> Transport:
         """Return an open connection whose host key was verified.
@@ -160,7 +155,9 @@ class Opener:
     def _demand(self, connection: Connection, known: KnownHosts, pin: str, without: tuple[str, ...]) -> None:
         import paramiko
 
-        name = display_name(connection.ssh_config.get("hostkeyalias", connection.host), connection.port)
+        # An alias of the key stands in known_hosts as it is, whatever the port (ssh_config(5), HostKeyAlias).
+        alias = connection.ssh_config.get("hostkeyalias", "").lower()
+        name = alias or display_name(connection.host, connection.port)
         kinds = () if pin else known.kinds(name)
 
         class Demanding(paramiko.MissingHostKeyPolicy):
@@ -183,7 +180,9 @@ class Opener:
 
     def _known(self) -> KnownHosts:
         try:
-            return read_known_hosts(self._plan.known_hosts)
+            files = [self._plan.known_hosts]
+            files += self._known_beside if self._plan.known_hosts == HostPlan("", ()).known_hosts else ()
+            return KnownHosts(tuple(key for file in files for key in read_known_hosts(file).keys))
         except OSError as error:
             raise HostKeyError(
                 "the file of known host keys cannot be read", host=self._name, seen=str(error)
@@ -241,6 +240,33 @@ class Opener:
             advice="add the public key to that user's authorized_keys there, or give the key with ssh-add to "
             f"the agent; then try: ssh {self._plan.ssh} true",
         )
+
+
+def _connection(there: Destination, keys: Iterable[Path], gateway: Connection | str | None) -> Connection:
+    """Return a connection that is not open yet, to where ssh_config leads: fabric reads no such file by itself."""
+    import paramiko
+    from fabric import Config, Connection
+
+    class Settled(paramiko.SSHConfig):
+        def lookup(self, _hostname: str) -> Any:
+            return {"hostkeyalias": there.alias} if there.alias else {}
+
+    files = [str(key) for key in dict.fromkeys(keys)]
+    return Connection(
+        there.host,
+        user=there.user or None,
+        port=there.port,
+        config=Config(ssh_config=Settled()),
+        gateway=gateway,
+        forward_agent=False,
+        connect_timeout=CONNECT_TIMEOUT,
+        connect_kwargs={
+            "banner_timeout": ANSWER_TIMEOUT,
+            "auth_timeout": ANSWER_TIMEOUT,
+            **({"key_filename": files} if files else {}),
+            **({"look_for_keys": False} if there.keys_only else {}),
+        },
+    )
 
 
 def _met(connection: Connection) -> bool:

@@ -143,7 +143,7 @@ class _Asking:
         try:
             return self._udp(self._query(edns, payload), timeout or self.longest, whole=payload == _PAYLOAD)
         except dns.message.Truncated as cut:
-            short = cut.message()
+            short: dns.message.Message = cut.message()  # type: ignore[no-untyped-call]
         try:
             return self.by_tcp(edns=edns)
         except _NOTHING:
