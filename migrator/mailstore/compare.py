@@ -13,8 +13,9 @@ def new_functions(prune: str) -> str:
     `compare STREAM WORK` reads what `look changed` printed from a file. It writes WORK/fetch, what rsync is to get;
     WORK/extra, what the old host does not have (a folder stands for all below it, unless something there is left out
     of passes), both with NUL after each name; and WORK/touched, what a pass over them touches, for `foreign`. It
-    prints `fetch COUNT` and `extra COUNT`, the latter with all that goes with a folder. A folder that became another
-    kind of file is extra and fetched.
+    prints `fetch COUNT` and `extra COUNT`, the latter with all that goes with a folder; in WORK/changes there is how
+    many messages and other files came, went or changed: a message that was read or moved is one, a folder that lists
+    otherwise for it none. A folder that became another kind of file is extra and fetched.
     `note_here FILE` notes the tree. `foreign FILE TOUCHED` prints, a line each, the noted names that are not as they
     were and that TOUCHED does not hold. A line of TOUCHED is a path, or a path and "/" for it and all below it.
     The status is 0; notes.ODD where only a pass over the whole tree can tell: a stream that was cut off, a name that
@@ -65,10 +66,21 @@ END {
 _MERGE = r"""
 stage == "folders" { stands[$0]; next }
 FNR == 1 { advance() }
-/^F / { get(substr($0, 3)); next }
+/^F / { get(substr($0, 3)); count(substr($0, 3)); next }
 /^D / { flush(); folder = substr($0, 3); get(folder); next }
 /^[efnp] / { kind[substr($0, 3)] = substr($0, 1, 1); next }
-END { if (!failed) { flush(); if (ahead !~ /^done (0|123)$/) odd("the look at folders here failed") } }
+END {
+    if (failed) exit 3
+    flush()
+    if (ahead !~ /^done (0|123)$/) odd("the look at folders here failed")
+    print changes + 0
+}
+# A message is known by its unique name, wherever it stands and whatever its flags are (maildir(5)).
+function count(path) {
+    if (path ~ /\/(cur|new)\/[^\/]*$/) { sub(/^.*\//, "", path); sub(/:2,.*/, "", path) }
+    if (!(path in counted)) { counted[path]; changes++ }
+}
+function go(type, path) { print type "|" path >extra; count(path) }
 function advance() {
     if ((getline ahead <here) <= 0) ahead = ""
     if (index(ahead, "\002")) odd("a name that cannot be told")
@@ -82,15 +94,16 @@ function flush(name, type) {
         for (advance(); ahead ~ /^1 /; advance()) {
             type = substr(ahead, 3, 1)
             name = substr(ahead, length(folder) + 6)
-            if (!(name in kind)) print type "|" path_of(name) >extra
+            if (!(name in kind)) go(type, path_of(name))
             else if (kind[name] == "p" && type != "d") odd("no folder here: " path_of(name))
-            else if (kind[name] ~ /[ef]/ && type == "d") { print "d|" path_of(name) >extra; kind[name] = "f" }
+            else if (kind[name] ~ /[ef]/ && type == "d") { go("d", path_of(name)); kind[name] = "f" }
             else if (kind[name] != "f") delete kind[name]
         }
     }
     for (name in kind) {
         if (kind[name] == "p") odd("no folder here: " path_of(name))
         if (kind[name] != "n") get(path_of(name))
+        count(path_of(name))
     }
     split("", kind)
     folder = ""
@@ -151,7 +164,7 @@ compare() (
         stage=stream "$stream" >"$work/folders" || exit
     note_find "-maxdepth 1 $note_prune -printf '%d %y|%p\\0'" <"$work/folders" >"$work/here" && note_fine || exit 3
     awk -v here="$work/here" -v fetch="$work/get" -v extra="$work/gone" "$note_awk$compare_merge" \
-        stage=folders "$work/folders" stage=stream "$stream" || exit
+        stage=folders "$work/folders" stage=stream "$stream" >"$work/changes" || exit
     below="-printf '%y|%p\\0'"
     [ -z "$note_prune" ] || below="${note_prune% -o} -printf 'x|%p\\0' -o $below"
     sed -n 's/^d|//p' "$work/gone" | note_find "-mindepth 1 $below" >"$work/below" && note_fine || exit 3

@@ -30,7 +30,7 @@ plain() { tr '\n\001' '\000\n'; }
 begin() {
     (umask 077; rm -rf "$work" && mkdir -p "$work") || exit 1
     trap 'exit 143' TERM
-    begun=$(now) looked=0 compared=0 fetched=0 extra=0 bytes=0
+    begun=$(now) looked=0 compared=0 fetched=0 extra=0 changes=0 bytes=0
     vanishing=$((1 - delete)) # whether files may vanish meanwhile
     attributes=$(cat "$state/attributes-$number" 2>/dev/null)
 }
@@ -112,6 +112,7 @@ look() { # base: what changed there since, and whether all that changed here is 
     compared=$(now)
     fetched=$(figure fetch "$work/compared")
     extra=$(figure extra "$work/compared")
+    read -r changes <"$work/changes" || exit 1
 }
 found() { xargs -0 -r sh -c 'eval "exec find \"\$@\" $words"' sh; }
 remove() { # what the old host has not, the deepest first, and a folder that holds what is excluded stays
@@ -235,8 +236,8 @@ written() { # kind: what the pass took, for predictions
         print sprintf("tree=%d", ARGV[1]), "kind=" ARGV[2], "delete=" ARGV[3], sprintf("begun=%.3f", begun),
             sprintf("look=%.3f", looked - begun), sprintf("compare=%.3f", compared - looked),
             sprintf("transfer=%.3f", ended - compared), "entries=" ARGV[4], "fetched=" ARGV[5], "extra=" ARGV[6],
-            "bytes=" ARGV[7]
-    }' $number "$1" $delete "${entries:-0}" $fetched $extra $bytes >>"$state/passes"
+            "bytes=" ARGV[7], "changes=" ARGV[8]
+    }' $number "$1" $delete "${entries:-0}" $fetched $extra $bytes $changes >>"$state/passes"
     exit 0
 }
 """.replace("@CANNOT_TELL@", str(CANNOT_TELL))

@@ -26,7 +26,7 @@ _START = 0.3
 _ENTRY = 50e-6
 """Seconds that the sweep takes for each name of a tree: it looks at all twice, once to count what it would delete."""
 
-_DELIVERY = 0.015
+_DELIVERY = 0.035
 """Seconds that the queue takes at the end for each change of the mailboxes while mail waited: half of them are mail."""
 
 _COMMANDS = 2
@@ -41,7 +41,8 @@ class Pass:
     """One pass over one tree as the new host noted it.
 
     `begun` is in seconds since 1970 by its clock, `look`, `compare` and `transfer` in seconds; `entries` were looked
-    at, `fetched` and `extra` are numbers of names, `bytes` those that travelled.
+    at, `fetched` and `extra` are numbers of names, folders that list otherwise among them; `bytes` are those that
+    travelled. `changed` is how many messages and other files came, went or changed; -1: that was not noted.
     """
 
     tree: int
@@ -55,6 +56,7 @@ class Pass:
     fetched: int
     extra: int
     bytes: int
+    changed: int = -1
 
     @property
     def seconds(self) -> float:
@@ -63,6 +65,11 @@ class Pass:
 
     @property
     def changes(self) -> int:
+        """Return how many messages and other files came, went or changed, or the names where only those are known."""
+        return self.changed if self.changed >= 0 else self.names
+
+    @property
+    def names(self) -> int:
         """Return how many names it fetched or took away."""
         return self.fetched + self.extra
 
@@ -131,8 +138,11 @@ def _pass(line: str) -> Pass | None:
         return None
     tree, delete, entries, fetched, extra, travelled = (int(words[name]) for name in _WHOLE_NUMBERS)
     begun, look, compare, transfer = (float(words[name]) for name in _SECONDS)
-    kind = words["kind"]
-    return Pass(tree, kind, delete, begun, look, compare, transfer, entries, fetched, extra, travelled)
+    kind, told = words["kind"], words.get("changes", "")
+    changed = int(told) if _WHOLE_NUMBER.fullmatch(told) else -1
+    return Pass(
+        tree, kind, delete, begun, look, compare, transfer, entries, fetched, extra, travelled, changed
+    )
 
 
 def predict(
@@ -221,7 +231,7 @@ def _rate(passes: Iterable[Pass]) -> float:
 def _start(passes: Iterable[Pass], rate: float) -> float:
     """Return the seconds that a transfer takes beside its names and bytes: the least that a pass has shown."""
     shown = [
-        max(0.0, one.transfer - one.changes * _CHANGE - (one.bytes / rate if rate else 0.0))
+        max(0.0, one.transfer - one.names * _CHANGE - (one.bytes / rate if rate else 0.0))
         for one in passes
         if one.kind == "changed" and one.fetched
     ]
@@ -232,5 +242,5 @@ def _transfer(last: Pass, share: float, rate: float, start: float) -> float:
     """Return the seconds of a transfer of this share of what the last pass found."""
     if last.kind == "whole":
         return last.transfer
-    changing = last.changes * share * _CHANGE + (last.bytes * share / rate if rate else 0.0)
-    return changing + (start if last.changes * share >= 0.5 else 0.0)
+    changing = last.names * share * _CHANGE + (last.bytes * share / rate if rate else 0.0)
+    return changing + (start if last.names * share >= 0.5 else 0.0)

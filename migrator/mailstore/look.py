@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import shlex
 
-from migrator.mailstore import notes
+from migrator.mailstore import notes, young
 
 FEW = 20_000
 """In a tree of fewer names messages that were written anew in place are looked for too: it takes some hundredths of a
@@ -21,7 +21,8 @@ PATIENCE = 120
 """Seconds that a look waits for another one at the same tree to end."""
 
 MARGIN = 300.0
-"""Seconds before a note from which on a message in a folder that changed is fetched, whatever clocks were set to."""
+"""Seconds before a note from which on a name tells nothing of a message, whatever clocks were set to: it is fetched
+where its folder changed, unless it is just as it was when an earlier pass brought it."""
 
 
 def old_script(folder: str, prune: str, *, margin: float = MARGIN, slack: float = notes.SLACK) -> str:
@@ -38,7 +39,7 @@ def old_script(folder: str, prune: str, *, margin: float = MARGIN, slack: float 
     return (
         f"look_folder={shlex.quote(folder)}\nlook_margin={margin:g}\nlook_changes={shlex.quote(_CHANGED)}\n"
         f"look_linked={shlex.quote(_LINKED)}\nlook_known={shlex.quote(_KNOWN)}\n"
-        f"look_sifted={shlex.quote(_SIFTED)}\n{notes.functions(prune, slack)}{_SH}"
+        f"look_sifted={shlex.quote(_SIFTED)}\n{notes.functions(prune, slack)}{young.functions()}{_SH}"
     )
 
 
@@ -54,7 +55,7 @@ function differs(path, was, now) {
     if (was ~ /^d/ && who(was) != who(now)) lose(path)
     else if (was !~ /^d/ && now ~ /^d/) changed[parent(path)]
     else {
-        print line(now, path, limit) >draft
+        print line(now, path) >draft
         if (was ~ /^d/) changed[path]
         else print now "|" path >fresh
     }
@@ -99,6 +100,7 @@ END { if (failed) exit 3 }
 
 # Reads what is gone, what came, the draft and the files that changed; then what is in each folder that did.
 _CHANGED = r"""
+stage == "brought" { brought[$0]; next }
 stage == "missing" { base[$0]; next }
 stage == "came" && /^done / { done($2); next }
 stage == "came" { if (index($0, "\002")) odd("a name that cannot be told"); set[$0]; next }
@@ -122,14 +124,15 @@ depth == 0 {
     inbox = mail(path, set)
     messages = inbox && path in known && mail(path, base)
     print "D " path
-    if (!(path in known)) { folders++; keep(line(facts, path, limit)) }
+    if (!(path in known)) { folders++; keep(line(facts, path)) }
     next
 }
 facts ~ /^d/ { print (path in known ? "p " : "n ") substr(path, skip); next }
 path in kept { print "e " substr(path, skip); next }
 {
-    if (!inbox) keep(line(facts, path, limit))
-    if (messages && when(facts) < since) print "e " substr(path, skip)
+    if (!inbox) keep(line(facts, path))
+    else if (when(facts) >= since) remember(facts, path, young)
+    if (messages && (when(facts) < since || (facts "|" path) in brought)) print "e " substr(path, skip)
     else fetch(facts, "f " substr(path, skip))
 }
 END {
@@ -174,12 +177,13 @@ look() (
 )
 look_mark() {
     rm -f "$work/next"
+    note_margin=$look_margin
     if [ ! -e "$work/first" ]; then
         set -- $(note_limit)
         touch -d "@$2" "$work/starting" && mv "$work/starting" "$work/first" || return 1
     fi
     note_tree "$work/made" >"$work/said" || return
-    sed -n 's/^total \([0-9]*\) .*/\1/p' "$work/said" >"$work/names" &&
+    sed -n 's/^total \([0-9]*\) .*/\1/p' "$work/said" >"$work/names" && mv "$work/young" "$work/coming" &&
         mv "$work/made" "$work/next" && cat "$work/said"
 }
 look_changed() {
@@ -188,21 +192,23 @@ look_changed() {
     rm -f "$work/next"
     for name in draft fresh missing turning linked; do : >"$work/$name" || return 1; done
     look_since=$(awk -v begun="$note_begun" -v margin="$look_margin" 'BEGIN { printf "%.3f", begun - margin }')
+    look_base=$1
     set -- "$work/$1" $(note_limit)
     note_stat "$1" "$work/now" || return 3
-    note_compare "$1" "$work/now" "$look_sifted" limit="$3" draft="$work/draft" fresh="$work/fresh" \
+    note_compare "$1" "$work/now" "$look_sifted" limit="$3" fine="$4" draft="$work/draft" fresh="$work/fresh" \
         missing="$work/missing" turning="$work/turning" >"$work/changed" || return
     # Of a message that did not change for long the name is all that matters, and there are many.
     look_list "! -type d ! -newerct @$look_since \\( -path '*/cur/*' -o -path '*/new/*' \\) -printf 'e %f\\0' -o" \
         <"$work/changed" >"$work/inside" && note_fine && note_told "$work/inside" || return 3
-    look_turned && look_came || return
+    look_turned && look_came && look_brought || return
     printf 'note 1 %s %s\n' "$note_words" "$2" >"$work/head" || return 1
-    awk -v since="$look_since" -v limit="$3" -v note="$work/made" -v linked="$work/linked" -v total="$work/total" \
-        "$note_awk$look_changes" stage=missing "$work/missing" stage=came "$work/came" stage=draft "$work/draft" \
+    awk -v since="$look_since" -v limit="$3" -v fine="$4" -v note="$work/made" -v linked="$work/linked" \
+        -v total="$work/total" -v young="$work/young" "$note_awk$look_changes" stage=brought "$work/brought" \
+        stage=missing "$work/missing" stage=came "$work/came" stage=draft "$work/draft" \
         stage=fresh "$work/fresh" stage=inside "$work/inside" stage=turned "$work/turned" \
         stage=below "$work/below" >"$work/stream" || return
     if [ -s "$work/linked" ]; then look_links || return; fi
-    look_rewritten "$note_begun" || return
+    look_rewritten "$note_begun" && look_aged "$look_base" "$2" || return
     cat "$work/head" "$work/made" >"$work/whole" && mv "$work/whole" "$work/next" &&
     cat "$work/stream" "$work/total" && find . -maxdepth 0 -printf 'root %T@ %m %u:%g\n' && echo end
 }
@@ -212,12 +218,10 @@ look_rewritten() { # since
     note_since=$(awk -v begun="$1" -v slack="$note_slack" 'BEGIN { printf "%.3f", begun - slack }')
     export note_since
     echo . | note_find "$note_prune ! -type d \\( -path '*/cur/*' -o -path '*/new/*' \\) -newerct \"@\$note_since\" \
-        -printf 'F %p\\0'" >"$work/rewritten" && note_fine || return 3
-    if grep -q "$(printf '\002')" "$work/rewritten"; then return 3; fi
-    # A folder that changed has told its own already.
-    awk 'stage == "told" { told[$0]; next }
-        /^F / { up = $0; sub(/^F/, "D", up); sub(/\/[^\/]*$/, "", up); if (!($0 in told) && !(up in told)) print }
-    ' stage=told "$work/stream" stage=rewritten "$work/rewritten" >"$work/more" &&
+        -printf '$note_facts'" >"$work/rewritten" && note_fine && note_told "$work/rewritten" || return 3
+    : >>"$work/brought-young" || return 1
+    awk "$note_awk$look_anew" stage=told "$work/stream" stage=rewritten "$work/rewritten" \
+        stage=young "$work/brought-young" >"$work/more" &&
         cat "$work/more" >>"$work/stream"
 }
 look_turned() {
@@ -259,10 +263,12 @@ look_recent() {
         END { if (!fine) exit 3; print "end" }' && note_fine || return 3
 }
 look_keep() {
-    [ -s "$work/next" ] || return 3
+    [ -s "$work/next" ] && [ -e "$work/coming" ] || return 3
     if [ "$1" = both ]; then
         awk -v token="$2" 'NR == 1 { $0 = "note 1 " $3 " " $4 " " token } 1' "$work/next" >"$work/keeping" || return 1
     fi
-    mv "$work/next" "$work/seen" && { [ "$1" = seen ] || mv "$work/keeping" "$work/exact"; }
+    # What a pass brought when it was young is good for either note: it stands there as it is until it changes.
+    mv "$work/coming" "$work/brought-young" &&
+        mv "$work/next" "$work/seen" && { [ "$1" = seen ] || mv "$work/keeping" "$work/exact"; }
 }
 """.replace("@FEW@", str(FEW)).replace("@PATIENCE@", str(PATIENCE))

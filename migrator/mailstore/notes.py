@@ -18,6 +18,10 @@ ODD = 3
 SLACK = 2.0
 """Seconds before a look from which on a change may share its time with a later one that the look did not see."""
 
+FINE_SLACK = 0.25
+"""The same for a message, which no program writes anew in place, where its time has parts of a second: such a file
+system's clock ticks each hundredth of one, or oftener."""
+
 FAR_SLACK = 300.0
 """The same for a tree on another host's file system, where that host's clock gives the times."""
 
@@ -27,11 +31,13 @@ def functions(prune: str, slack: float = SLACK) -> str:
 
     They are run in the tree's folder with LC_ALL=C, `work` a folder of their own: `note_tree FILE` notes the tree
     and prints `total NAMES FOLDERS NOTED`, after `odd` where a name cannot be told, and then nothing can be compared
-    with the note; `note_stat NOTE FILE` writes what the noted names are now.
+    with the note; with `note_margin` set it writes to WORK/young the messages that changed in so many seconds before.
+    `note_stat NOTE FILE` writes what the noted names are now.
     """
     return (
         f"note_prune={shlex.quote(prune)}\nnote_words={zlib.crc32(prune.encode(errors='surrogateescape')):08x}\n"
         f"note_slack={slack:g}\nnote_far={max(slack, FAR_SLACK) if slack >= SLACK else slack:g}\n"
+        f"note_fine_slack={min(slack, FINE_SLACK):g}\nnote_margin=\n"
         f"note_awk={shlex.quote(LIBRARY)}\nnote_beside={shlex.quote(BESIDE)}\nnote_made={shlex.quote(_MADE)}\n{_SH}"
     )
 
@@ -54,10 +60,15 @@ function mail(folder, set, last, base) {
     base = substr(folder, 1, length(folder) - 3)
     return (base "cur") in set && (base "new") in set && (base "tmp") in set
 }
-function line(facts, path, limit, word) {
+function line(facts, path, word) {
     split(facts, word, " ")
     if (word[4] + 0 < limit) return facts "|" path
     return word[1] " " word[2] " " word[3] " -|" path
+}
+# A time without parts of a second may be that of a file system that has none.
+function remember(facts, path, file, word) {
+    split(facts, word, " ")
+    if (word[4] + 0 < limit || (word[4] + 0 < fine && word[4] !~ /\.0*$/)) print facts "|" path >file
 }
 function done(status) {
     # find says 1, and xargs 123, where a name was gone; what it said of others is looked at besides.
@@ -105,7 +116,8 @@ _MADE = r"""
 /^done / { done($2); next }
 $0 == "m" { names++; next }
 $0 == "o" || index($0, "\002") { names++; untold++; next }
-{ cut($0); names++; noted++; print line(facts, path, limit) >>note }
+/^y / { names++; cut($0); remember(substr(facts, 3), path, young); next }
+{ cut($0); names++; noted++; print line(facts, path) >>note }
 /^d/ { folders++; if (path ~ /\/(cur|new|tmp)$/) set[path] }
 END {
     if (failed) exit 3
@@ -143,18 +155,25 @@ note_limit() {
     ext2/ext3|xfs|btrfs|zfs|tmpfs|overlayfs|f2fs|jfs|reiserfs) note_less=$note_slack ;;
     *) note_less=$note_far ;;
     esac
-    date +%s.%N | awk -v less=$note_less '{ printf "%s %.3f\n", $1, $1 - less }'
+    date +%s.%N | awk -v less=$note_less -v local=$note_slack -v fine=$note_fine_slack '{
+        printf "%s %.3f %.3f\n", $1, $1 - less, $1 - (less > local ? less : fine)
+    }'
 }
 note_tree() {
     set -- "$1" $(note_limit)
-    : >"$work/plain" && printf 'note 1 %s %s\n' "$note_words" "$2" >"$1" || return 1
+    : >"$work/plain" && : >"$work/young" && printf 'note 1 %s %s\n' "$note_words" "$2" >"$1" || return 1
+    note_message="-printf 'm\\0'"
+    if [ -n "$note_margin" ]; then
+        note_since=$(awk -v begun="$2" -v margin="$note_margin" 'BEGIN { printf "%.3f", begun - margin }')
+        note_message="-newerct @$note_since -printf 'y $note_facts' -o $note_message"
+    fi
     { eval "find . $note_prune -type d -printf '$note_facts' -o \
         \\( -path '*/cur/*' ! -path '*/cur/*/*' -o -path '*/new/*' ! -path '*/new/*/*' \
         -o -regextype posix-extended -regex '.*/(cur|new)/[^/]*' \\) \
-        \\( -name '*[$note_odd]*' -printf 'o\\0' -o -printf 'm\\0' \\) -o -printf '$note_facts'" \
+        \\( -name '*[$note_odd]*' -printf 'o\\0' -o $note_message \\) -o -printf '$note_facts'" \
         2>"$work/errors"
       printf 'done %s\0' $?; } | note_lines |
-    awk -v stage=tree -v note="$1" -v plain="$work/plain" -v limit="$3" \
+    awk -v stage=tree -v note="$1" -v plain="$work/plain" -v young="$work/young" -v limit="$3" -v fine="$4" \
         "$note_awk $note_made" >"$work/total" || return
     note_fine || return 3
     read -r names folders noted untold <"$work/total"
@@ -164,9 +183,9 @@ note_tree() {
     fi
     if [ -s "$work/plain" ]; then
         note_find "-mindepth 1 -maxdepth 1 $note_prune ! -type d -printf '$note_facts'" <"$work/plain" |
-        awk -v stage=plain -v limit="$3" "$note_awk"'
+        awk -v stage=plain -v limit="$3" -v fine="$4" "$note_awk"'
             /^done / { done($2); next }
-            { cut($0); print line(facts, path, limit) }
+            { cut($0); print line(facts, path) }
             END { if (failed || !finished[stage]) exit 3 }' >"$work/more" || return
         note_fine || return 3
         cat "$work/more" >>"$1" || return 1

@@ -51,6 +51,33 @@ def test_a_message_that_is_missing_here_is_fetched_however_old(pair: Pair) -> No
     assert compared(pair) == ({"u1/Maildir/cur", "u1/Maildir/cur/1:2,S"}, {"u1/Maildir/cur/2:2,"})
 
 
+def changes(pair: Pair) -> int:
+    """Return how many changes are counted."""
+    compared(pair)
+    return int((pair.work / "changes").read_text())
+
+
+def test_a_message_that_was_read_is_one_change_and_so_is_one_that_came_or_went(pair: Pair) -> None:
+    box = pair.old / "u1/Maildir/cur"
+    (box / "1:2,S").rename(box / "1:2,RS")
+    assert changes(pair) == 1
+    (pair.old / "new/Maildir/new/3").rename(box / "3:2,S")
+    assert changes(pair) == 2
+    (box / "9").write_text("mail")
+    (box / "2:2,").unlink()
+    with (pair.old / "mbox").open("a") as stream:
+        stream.write("more")
+    assert changes(pair) == 5
+
+
+def test_a_folder_that_only_lists_otherwise_is_no_change(pair: Pair) -> None:
+    assert changes(pair) == 0
+    (pair.old / "u1").chmod(0o711)
+    (pair.old / "u1/Maildir/tmp/passing").touch()
+    (pair.old / "u1/Maildir/tmp/passing").unlink()
+    assert changes(pair) == 0
+
+
 def test_a_folder_that_went_is_extra_once_and_counts_with_all_that_is_in_it(pair: Pair) -> None:
     shutil.rmtree(pair.old / "u1/Maildir")
     assert compared(pair) == ({"u1"}, {"u1/Maildir"})

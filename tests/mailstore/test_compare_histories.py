@@ -19,8 +19,8 @@ History = list[tuple[Acts, Acts]]
 act = st.tuples(st.sampled_from(sorted(trees.ACTS)), st.integers(0, 60), st.integers(0, 60))
 acts = st.lists(act, max_size=8)
 rounds = st.lists(st.tuples(acts, st.one_of(st.just([]), acts)), min_size=1, max_size=3)
-# The usual margins, where all that is young is looked at again; and ones as short as the pauses of a test.
-margins = st.sampled_from([(300.0, 2.0), (0.05, 0.05), (0.05, 0.05)])
+# The usual margins; all that is young, and what an earlier pass brought of it; and ones as short as a test's pauses.
+margins = st.sampled_from([(300.0, 2.0), (300.0, 0.05), (300.0, 0.05), (0.05, 0.05)])
 # Shrinking would take minutes: each example starts some fifty processes. A seed and a round tell enough.
 few = settings(
     max_examples=10,

@@ -306,3 +306,30 @@ def test_in_the_final_pass_none_may_vanish(between: Between) -> None:
     (between.old / "user01").write_text("mail")
     program(between.root / "bin", "rsync", 'if [ "$1" != --version ]; then exit 24; fi\n')
     assert between.run(between.changed(delete=True)).returncode == 24
+
+
+def counted(between: Between) -> list[int]:
+    """Return how many changes each pass until now counted."""
+    lines = (between.root / "state/unit/passes").read_text().splitlines()
+    return [int(dict(word.split("=") for word in line.split("\t"))["changes"]) for line in lines]
+
+
+def test_a_store_that_was_just_restored_is_not_told_again_by_the_passes_after_the_first(
+    between: Between,
+) -> None:
+    box = between.old / "u1/Maildir"
+    for name in ("cur", "new", "tmp"):
+        (box / name).mkdir(parents=True)
+    for number in range(ABOVE):
+        (box / f"cur/{number}:2,S").write_text("mail")
+    time.sleep(0.3)
+    (between.new / "u1").parent.mkdir(exist_ok=True)
+    subprocess.run(["cp", "-a", f"{between.old}/u1", between.new], check=True)
+    between.succeed(between.planned.whole())
+    for number in range(3):
+        (box / f"cur/later-{number}:2,").write_text("mail")
+        time.sleep(0.3)
+        (told,) = between.succeed(between.changed())
+        assert [name for name in told if "/cur/" in name] == [f"./u1/Maildir/cur/later-{number}:2,"]
+        (between.new / f"u1/Maildir/cur/later-{number}:2,").write_text("mail")
+    assert counted(between) == [0, 1, 1, 1]

@@ -76,6 +76,11 @@ class TestParse:
     def test_a_line_that_is_not_whole_is_none(self, whole: str, broken: str) -> None:
         assert len(parse(f"{LINE}\n{LINE.replace(whole, broken)}\n")) == 1
 
+    def test_changes_are_what_was_counted_as_such_and_else_the_names(self) -> None:
+        (found,) = parse(f"{LINE}\tchanges=40\n")
+        assert (found.changes, found.names) == (40, 100)
+        assert parse(f"{LINE}\tchanges=-4\n")[0].changes == 100
+
     def test_words_that_came_later_do_no_harm(self) -> None:
         assert len(parse(f"{LINE}\tfolders=12\n")) == 1
 

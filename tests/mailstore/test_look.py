@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -105,6 +106,90 @@ def test_where_there_are_many_no_message_is_looked_at(pair: Pair) -> None:
     (pair.base / "it's notes/names").write_text(f"{FEW}\n")
     append_to_a_message(pair)
     assert changed(pair) == []
+
+
+@pytest.fixture
+def young(tmp_path: Path) -> Pair:
+    """A store that was restored just now, and a pass that brought it: by its margin every message in it is young."""
+    pair = Pair(tmp_path, slack=SHORT)
+    trees.Store(pair.old)
+    time.sleep(2 * SHORT)
+    pair.whole(delete=True)
+    return pair
+
+
+def a_pass(pair: Pair) -> list[str]:
+    """Return what a pass over what changed is told, and keep its note."""
+    time.sleep(2 * SHORT)
+    lines = changed(pair, "seen -")
+    assert pair.there("look keep seen -").returncode == 0
+    return lines
+
+
+def deliver(pair: Pair, name: str) -> None:
+    (pair.old / "u1/Maildir/cur" / name).write_text(f"mail {name}")
+
+
+def test_of_a_store_that_was_just_restored_a_pass_brings_no_message_twice(young: Pair) -> None:
+    deliver(young, "9")
+    assert sorted(a_pass(young)) == ["D ./u1/Maildir/cur", "e 1:2,S", "e 2:2,", "f 9"]
+    deliver(young, "10")
+    assert sorted(a_pass(young)) == ["D ./u1/Maildir/cur", "e 1:2,S", "e 2:2,", "e 9", "f 10"]
+    time.sleep(2 * SHORT)
+    deliver(young, "11")
+    brought = ["e 10", "e 1:2,S", "e 2:2,", "e 9"]
+    assert sorted(changed(young, "seen -")) == sorted(["D ./u1/Maildir/cur", *brought, "f 11"])
+    # The final pass, and its proof: what the passes before brought stands there.
+    assert sorted(changed(young)) == sorted(["D ./u1/Maildir/cur", *brought, "f 11"])
+
+
+def test_a_young_message_whose_folder_rests_for_a_pass_is_not_brought_twice(young: Pair) -> None:
+    with (young.old / "mbox").open("a") as stream:
+        stream.write("more")
+    assert a_pass(young) == ["F ./mbox"]
+    assert a_pass(young) == []
+    deliver(young, "9")
+    assert sorted(a_pass(young)) == ["D ./u1/Maildir/cur", "e 1:2,S", "e 2:2,", "f 9"]
+
+
+def test_a_young_message_that_was_written_anew_in_place_is_told(young: Pair) -> None:
+    append_to_a_message(young)
+    assert a_pass(young) == ["F ./u1/Maildir/cur/1:2,S"]
+    append_to_a_message(young)
+    deliver(young, "9")
+    assert sorted(a_pass(young)) == ["D ./u1/Maildir/cur", "e 2:2,", "f 1:2,S", "f 9"]
+
+
+def test_another_message_of_a_young_one_s_name_is_told(young: Pair) -> None:
+    message = young.old / "u1/Maildir/cur/1:2,S"
+    seen = message.stat()
+    coming = young.old / "u1/Maildir/tmp/coming"
+    coming.write_bytes(b"x" * seen.st_size)
+    os.utime(coming, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    coming.rename(message)
+    assert sorted(a_pass(young)) == [
+        *("D ./u1/Maildir/cur", "D ./u1/Maildir/tmp"),
+        *("e 2:2,", "f 1:2,S"),
+    ]
+
+
+def test_what_a_pass_did_not_end_with_is_brought_again(young: Pair) -> None:
+    deliver(young, "9")
+    time.sleep(2 * SHORT)
+    assert "f 9" in changed(young, "seen -")  # and its pass was cut off
+    assert "f 9" in a_pass(young)
+
+
+def test_a_young_message_in_another_folder_of_the_same_place_is_told(young: Pair) -> None:
+    box = young.old / "u1/Maildir"
+    box.rename(young.old / "kept")
+    for name in ("cur", "new", "tmp"):
+        (box / name).mkdir(parents=True)
+    (box / "cur/1:2,S").write_text("mail")
+    assert {"n Maildir", "f 1:2,S"} <= set(a_pass(young))
+    shutil.rmtree(box)
+    (young.old / "kept").rename(box)
+    assert {"D ./u1/Maildir/cur", "f 1:2,S", "f 2:2,"} <= set(a_pass(young))
 
 
 def test_a_folder_that_was_moved_in_is_told_with_all_that_is_in_it(pair: Pair) -> None:
