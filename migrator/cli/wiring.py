@@ -22,6 +22,7 @@ from migrator.net.resolver import Resolver
 from migrator.net.smtp import converse
 from migrator.plan import HostPlan, Plan
 from migrator.steps.base import Context
+from migrator.steps.common.sparing import Sparing
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +44,15 @@ def wired(plan: Plan, force: frozenset[str], notify: Callable[[Event], None]) ->
         old, new = SshHost("old", plan.old, plan.name), SshHost("new", plan.new, plan.name)
         stack.callback(old.close)
         stack.callback(new.close)
+        facts = Facts(plan, old, new)
+        spared = Sparing(plan, {"old": old, "new": new}, facts)
         context = Context(
             plan=plan,
             old=old,
             new=new,
-            facts=Facts(plan, old, new),
+            facts=facts,
             names=PlanNames(plan),
-            copies=RsyncCopies(plan, old, new),
+            copies=RsyncCopies(plan, old, new, spared=spared),
             door=Between(plan, old, new),
             mail=PortMail(plan),
             web=PlainWeb(),
@@ -57,11 +60,12 @@ def wired(plan: Plan, force: frozenset[str], notify: Callable[[Event], None]) ->
             now=lambda: datetime.now(UTC),
             sleep=time.sleep,
             force=force,
+            spared=spared,
         )
         yield Tools(
             context,
-            live=lambda: LiveExecutor(plan, {"old": old, "new": new}, notify=notify),
-            dry=lambda: DryRunExecutor(plan, {"old": old, "new": new}, notify=notify),
+            live=lambda: LiveExecutor(plan, {"old": old, "new": new}, notify=notify, spared=spared),
+            dry=lambda: DryRunExecutor(plan, {"old": old, "new": new}, notify=notify, spared=spared),
         )
 
 

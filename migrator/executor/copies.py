@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from migrator.errors import CommandFailed, HostError
 from migrator.executor.home import Homecoming
@@ -11,6 +11,7 @@ from migrator.hosts.base import Output
 from migrator.hosts.tunnel import rehearse
 from migrator.mailstore import copying, copying_script, rsync
 from migrator.mailstore.progress import Statistics, parse_items, parse_statistics
+from migrator.mailstore.spared import Spared
 from migrator.mailstore.together import Told, parse, together
 from migrator.mailstore.way import Way
 from migrator.plan import Plan, SyncTree
@@ -19,14 +20,23 @@ from migrator.plan import Plan, SyncTree
 class RsyncCopies:
     """Compares trees by rsync's own dry run, relayed by this machine. Given the plan and both hosts.
 
-    It works before the migration's key is installed and after it is gone, and writes nothing on either host.
+    It works before the migration's key is installed and after it is gone, and writes nothing on either host. `spared`
+    tells what of the trees belongs to the hosts themselves.
     """
 
-    def __init__(self, plan: Plan, old: ReachableHost, new: ReachableHost) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        old: ReachableHost,
+        new: ReachableHost,
+        *,
+        spared: Callable[[], Spared] = Spared,
+    ) -> None:
         self._plan = plan
         self._old = old
         self._new = new
         self._ways = Ways(plan, old, new)
+        self._spared = spared
 
     def differences(self, trees: Sequence[int], *, longest: float) -> tuple[tuple[str, ...], ...]:
         """Return in what each of the trees differs; see Copies."""
@@ -52,6 +62,7 @@ class RsyncCopies:
             self._plan.copying,
             spool=self._plan.old.mail_spool,
             delete=True,
+            spared=self._spared().of(tree),
         )
 
     def _read(self, tree: int, output: Output | Told) -> tuple[str, ...]:
@@ -70,7 +81,7 @@ class RsyncCopies:
 
     def homeless(self, tree: int) -> tuple[str, ...]:
         """Return what the new host has and the old one lacks; see Copies."""
-        return Homecoming(self._plan, tree, self._old, self._new).homeless()
+        return Homecoming(self._plan, tree, self._old, self._new, self._spared()).homeless()
 
     def _rehearse(self, tree: int, *, checksum: bool, delete: bool, itemize: bool) -> Output:
         planned = self._plan.sync[tree]
@@ -82,6 +93,7 @@ class RsyncCopies:
             dry_run=True,
             itemize=itemize,
             spool=self._plan.old.mail_spool,
+            spared=self._spared().of(tree),
         )
         output = rehearse(
             self._old,

@@ -13,6 +13,7 @@ from migrator.event import Event
 from migrator.executor.copies import RsyncCopies
 from migrator.executor.updates import DnsUpdater
 from migrator.executor.ways import ReachableHost
+from migrator.mailstore.spared import Spared
 from migrator.plan import Plan
 from migrator.secret import MASK
 
@@ -23,13 +24,21 @@ _SHOWN = 20
 
 
 class DryRunExecutor:
-    """Previews commands. Given the plan, both hosts, and what is told messages, of which a rehearsal has none."""
+    """Previews commands. Given the plan, both hosts, and what is told messages, of which a rehearsal has none.
+
+    `spared` tells what of the trees belongs to the hosts themselves.
+    """
 
     def __init__(
-        self, plan: Plan, hosts: Mapping[str, ReachableHost], *, notify: Callable[[Event], None]
+        self,
+        plan: Plan,
+        hosts: Mapping[str, ReachableHost],
+        *,
+        notify: Callable[[Event], None],
+        spared: Callable[[], Spared] = Spared,
     ) -> None:
         self._plan = plan
-        self._copies = RsyncCopies(plan, hosts["old"], hosts["new"])
+        self._copies = RsyncCopies(plan, hosts["old"], hosts["new"], spared=spared)
         self._notify = notify
         self._updater = DnsUpdater(plan)
 

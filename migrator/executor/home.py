@@ -12,6 +12,7 @@ from migrator.hosts.script import BUSY, LOCK_WAIT, lock_file
 from migrator.hosts.tunnel import Tunnelled, carry, rehearse
 from migrator.mailstore import home, joining, messages, rsync
 from migrator.mailstore.home import Entry, Homeless
+from migrator.mailstore.spared import Spared
 from migrator.plan import Plan, SyncTree
 
 JOIN_TIMEOUT = 4 * 3600.0
@@ -37,11 +38,19 @@ class Brought:
 
 
 class Homecoming:
-    """One tree of a plan, both hosts, and what is between them. Given the plan, the tree's number and the hosts."""
+    """One tree of a plan, both hosts, and what is between them. Given the plan, the tree's number and the hosts.
 
-    def __init__(self, plan: Plan, index: int, old: RelayedHost, new: RelayedHost) -> None:
+    Nothing is brought home of what the hosts keep for themselves (`spared`), nor of a tree that is such a place.
+    """
+
+    def __init__(
+        self, plan: Plan, index: int, old: RelayedHost, new: RelayedHost, spared: Spared | None = None
+    ) -> None:
         self._tree: SyncTree = plan.sync[index]
         self._name = plan.name
+        own = spared or Spared()
+        self._spared = own.inside(index)
+        self._hosts_own = own.around(index)
         self._home = home.folder(plan.name, index)
         self._old = old
         self._new = new
@@ -85,7 +94,9 @@ class Homecoming:
         return done
 
     def _look(self) -> Homeless:
-        words = home.listing_words(self._tree)
+        if self._hosts_own:
+            return Homeless((), (), (), ())
+        words = home.listing_words(self._tree, self._spared)
         listing = rehearse(self._new, self._old, words, source=self._there, target=self._here)
         self._expect(listing, "compare")
         try:

@@ -18,6 +18,7 @@ from migrator.hosts.base import Output
 from migrator.hosts.script import BUSY
 from migrator.hosts.upload import CHANGED, upload_script
 from migrator.mailstore import rsync
+from migrator.mailstore.spared import Spared
 from migrator.net.smtp import Conversation, converse, smoke_message
 from migrator.plan import Plan
 from migrator.retry import Sleep
@@ -28,7 +29,8 @@ _SHOWN = 20
 class LiveExecutor:
     """Performs commands on the hosts "old" and "new", and from the operator's machine.
 
-    Given the plan, both hosts, and what is told messages and progress. `now` and `sleep` are for tests.
+    Given the plan, both hosts, and what is told messages and progress. `spared` tells what of the trees belongs to the
+    hosts themselves. `now` and `sleep` are for tests.
     """
 
     def __init__(
@@ -39,13 +41,15 @@ class LiveExecutor:
         notify: Callable[[Event], None],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Sleep = time.sleep,
+        spared: Callable[[], Spared] = Spared,
     ) -> None:
         self._plan = plan
         self._hosts = hosts
         self._notify = notify
         self._now = now
         self._updater = DnsUpdater(plan)
-        self._puller = Puller(plan, hosts, tell=self.tell, sleep=sleep)
+        self._puller = Puller(plan, hosts, tell=self.tell, sleep=sleep, spared=spared)
+        self._spared = spared
 
     def execute(self, command: Command) -> bool:
         """Perform a command and return True. Raises MigrateError where it fails."""
@@ -96,7 +100,9 @@ class LiveExecutor:
             raise _failed(f"changing {paths} failed", command.host, output)
 
     def _home(self, command: BringHome) -> None:
-        brought = Homecoming(self._plan, command.tree, self._hosts["old"], self._hosts["new"]).bring()
+        brought = Homecoming(
+            self._plan, command.tree, self._hosts["old"], self._hosts["new"], self._spared()
+        ).bring()
         tree = self._plan.sync[command.tree]
         data = {"files": brought.files, "messages": brought.messages, "left": list(brought.left)}
         self.tell(Kind.MESSAGE, "old", f"{tree.source}: {brought}", data)

@@ -14,6 +14,7 @@ from migrator.executor.ways import ReachableHost, Ways
 from migrator.hosts.base import Output
 from migrator.mailstore import copying, copying_script, rsync
 from migrator.mailstore.progress import Account, parse_progress, parse_size, parse_statistics
+from migrator.mailstore.spared import Spared
 from migrator.mailstore.together import Told, labelled, parse, together
 from migrator.plan import Plan, SyncTree
 from migrator.retry import COPY, Sleep
@@ -24,10 +25,22 @@ _PROGRESS_EVERY = 0.5  # seconds
 
 
 class Puller:
-    """Makes passes. Given the plan, both hosts, and what is told of a host: its kind, text and data."""
+    """Makes passes. Given the plan, both hosts, and what is told of a host: its kind, text and data.
 
-    def __init__(self, plan: Plan, hosts: Mapping[str, ReachableHost], *, tell: Tell, sleep: Sleep) -> None:
+    `spared` tells what of the trees belongs to the hosts themselves.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        hosts: Mapping[str, ReachableHost],
+        *,
+        tell: Tell,
+        sleep: Sleep,
+        spared: Callable[[], Spared] = Spared,
+    ) -> None:
         self._plan = plan
+        self._spared = spared
         self._new = hosts["new"]
         self._ways = Ways(plan, hosts["old"], hosts["new"])
         self._sleep = sleep
@@ -47,6 +60,7 @@ class Puller:
             )
 
     def _pull(self, command: Rsync) -> Mapping[int, Output | Told]:
+        spared = self._spared()
         with self._ways.way() as way:
             passes = {
                 index: copying.Pass(
@@ -60,6 +74,7 @@ class Puller:
                     max_delete=command.max_delete,
                     keep_younger=command.keep_younger,
                     trees=len(self._plan.sync),
+                    spared=spared.of(index),
                 )
                 for index in command.trees
             }

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+
+from migrator.mailstore.excludes import Untranslatable, prune
 
 STATE = "/var/lib/migrate"
 """The folder on each host in which a migration keeps what has to survive the connection."""
@@ -22,6 +25,9 @@ AS_BEFORE = -1
 _STARTED = "sed -n 's/^btime //p' /proc/stat"
 """Prints when the host was started by its clock of now (proc(5)): another time where that clock was set since."""
 
+_WIDE = 80
+"""How many bytes of a file are read whose name is a number, as those of MH are: its first line is a header's."""
+
 _GRACE = 10
 """Seconds that rsync may take from the line in its log to the file in its place."""
 
@@ -32,10 +38,14 @@ MOST = 1000
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A folder of the new host that a tree is copied into; in a spool, the files of the folder itself are mail."""
+    """A folder of the new host that a tree is copied into; in a spool, the files of the folder itself are mail.
+
+    `excluded` are rsync's patterns of what no pass touches.
+    """
 
     path: str
     spool: bool
+    excluded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,23 +97,35 @@ def look_script(
 
     Given the targets in the order of the plan. A file is looked at where its change time, which nobody can set, is
     younger than the beginning of the last pass that ended; every one is, where the host's clock was set meanwhile or
-    the host was started anew. It was brought where the log of rsync names it with its modification time and size. Of
-    one tree MOST files are named. With `interrupted` nothing is looked at unless a pass was begun and did not end.
+    the host was started anew. It was brought where the log of rsync names it with its modification time and size.
+    Mail is told by what it is, wherever it stands: an mbox (also of a spool that is spread over folders, or in a
+    home), a message of a Maildir, of MH or of dbox. Of one tree MOST files are named. With `interrupted` nothing is
+    looked at unless a pass was begun and did not end.
     """
     here = folder(name, state)
     only = f"[ -e {here}/copying ] || exit 0\n" if interrupted else ""
     looks = "".join(
         f"look {shlex.quote(target.path.rstrip('/'))} {log_path(name, index, state)} "
-        f"{shlex.quote('./*/*' if target.spool else '*')} || exit 1\n"
+        f"{shlex.quote('./*/*' if target.spool else '*')} {shlex.quote(_prune(target))} || exit 1\n"
         for index, target in enumerate(targets)
     )
     return (
-        f"{only}date +%s\nexport TZ=UTC0\nnewer=\n"
+        f"{only}date +%s\nexport TZ=UTC0 LC_ALL=C\nnewer=\n"
         f"if [ -e {here}/copied ]; then\n"
         f"    started=$(cat {here}/copied)\n    moved=$(($({_STARTED}) - ${{started:-0}}))\n"
         f"    if [ $moved -ge -2 ] && [ $moved -le 2 ]; then newer='-newercm {here}/copied'; fi\nfi\n"
         f"compare={shlex.quote(_COMPARE)}\nwhole={shlex.quote(_WHOLE)}\n{_LOOK}{looks}exit 0\n"
     )
+
+
+def _prune(target: Target) -> str:
+    # Patterns that find cannot be told exactly leave nothing out: rather more is named than less.
+    found: list[str] = []
+    for each in target.excluded:
+        with suppress(Untranslatable):
+            prune([each])
+            found.append(each)
+    return prune(found)
 
 
 def parse(text: str) -> Arrivals:
@@ -113,28 +135,31 @@ def parse(text: str) -> Arrivals:
     return Arrivals(int(first) if re.fullmatch("[0-9]{1,15}", first) else 0, paths)
 
 
-# Given a folder, rsync's log and a pattern for what in the folder is no mailbox of a spool. A folder that is a
-# symbolic link (Debian: /var/spool/mail) is looked into. Names may hold newlines, so they travel as \001.
+# Given a folder, rsync's log, a pattern for what in the folder is not mail by its place, and find's words for what no
+# pass touches. A folder that is a symbolic link (Debian: /var/spool/mail) is looked into. Names may hold newlines, so
+# they travel as \001.
 _LOOK = r"""look() {
     [ -d "$1/" ] || return 0
     cd "$1/" || return 1
     log=$2
     [ -e "$log" ] || log=/dev/null
     find . -maxdepth 0 $newer >/dev/null || return 1
+    prune=$4
     export others="$3" wanted="-type f -size +0 $newer ! -name '.*' \\
-        \( -path '*/new/*' -o -path '*/cur/*' -o ! -path \"\$others\" ! -name '*.lock' \) \\
+        \( \( -path '*/new/*' -o -path '*/cur/*' -o ! -path \"\$others\" ! -name '*.lock' \) -printf 'm ' -o \\
+           -size +4c ! -name '*.lock' -printf 'c ' \) \\
         -printf '%TY/%Tm/%Td-%TH:%TM:%TS %s %CH:%CM:%CS %p\0'"
-    { if [ -n "$newer" ]; then changed; else eval "find . $wanted"; fi; } |
+    { if [ -n "$newer" ]; then changed; else eval "find . $prune $wanted"; fi; } |
     tr '\n\000' '\001\n' | tree=$1 awk "$compare" stage=files - stage=log "$log"
 }
 # Whatever comes into a Maildir's cur or new changes that folder's time (https://cr.yp.to/proto/maildir.html), so of one
 # that is older than the mark nothing is read, unless it has folders (two links: none) or belongs to no whole Maildir.
 changed() {
-    find . \( -type d \( -name cur -o -name new \) -links 2 ! $newer \) -printf 'old %p\0' -prune -o \
-        -type d \( -name cur -o -name new -o -name tmp \) -printf 'new %p\0' \
-        \( ! -name tmp -o -links 2 -prune \) |
+    eval "find . $prune"' \( -type d \( -name cur -o -name new \) -links 2 ! $newer \) -printf "old %p\0" -prune -o \
+        -type d \( -name cur -o -name new -o -name tmp \) -printf "new %p\0" \
+        \( ! -name tmp -o -links 2 -prune \)' |
     tr '\n\000' '\001\n' | awk "$whole" | tr '\n\001' '\000\n' | xargs -0 -r sh -c 'eval "exec find \"\$@\" $wanted"' sh
-    eval "find . \( -type d \( -name cur -o -name new \) -links 2 ! $newer \) -prune -o $wanted"
+    eval "find . $prune \( -type d \( -name cur -o -name new \) -links 2 ! $newer \) -prune -o $wanted"
 }
 """
 
@@ -152,7 +177,8 @@ END {
 # A message in a Maildir is known by its unique name alone: reading it moves it to cur and changes its flags. rsync
 # logs the size that it listed; a mailbox that grew until it was sent is longer, so its time must do, together with
 # a change time close to the log's. What rsync had to leave unfinished gets the time 0 from it.
-_COMPARE = r"""
+_COMPARE = (
+    r"""
 function key(path) {
     if (path !~ /(^|\/)(new|cur)\/[^\/]*$/) return path
     sub(/.*\//, "", path)
@@ -172,21 +198,71 @@ function plain(name, done, code) {
     }
     return done name
 }
-function seconds(clock) { return substr(clock, 1, 2) * 3600 + substr(clock, 4, 2) * 60 + substr(clock, 7, 2) }
-stage == "files" {
-    match($0, /^[^ ]+ [^ ]+ [^ ]+ /)
-    split(substr($0, 1, RLENGTH), word, " ")
+function file(line, word) {
+    match(line, /^[^ ]+ [^ ]+ [^ ]+ /)
+    split(substr(line, 1, RLENGTH), word, " ")
     sub(/\..*/, "", word[1])
-    if (word[1] == "1970/01/01-00:00:00") next
-    path[++count] = substr($0, RLENGTH + 3) # without its "./"
+    if (word[1] == "1970/01/01-00:00:00") return
+    path[++count] = substr(line, RLENGTH + 3) # without its "./"
     known[count] = key(path[count])
     wanted[known[count]]
     ends[ending(known[count])]
     modified[count] = word[1]
     size[count] = word[2]
     changed[count] = seconds(word[3])
-    next
 }
+function seconds(clock) { return substr(clock, 1, 2) * 3600 + substr(clock, 4, 2) * 60 + substr(clock, 7, 2) }
+# What stands where anything may stand is mail where it begins as mail does. The beginnings of many files are read by
+# one head; where that does not give each its share, a file went away meanwhile, and they are read one by one.
+function quoted(name) { gsub(/\001/, "\n", name); gsub(/'/, "'\\''", name); return "'" name "'" }
+function beginning(names, width, command, text, line) {
+    command = "head -q -c " width " -- " names " 2>/dev/null | tr '\\000\\n' '\\002\\003'; echo"
+    text = ""
+    while ((command | getline line) > 0) text = text line
+    close(command)
+    return text
+}
+function judge(kind, width, texts, name, number) {
+    texts = beginning(names[kind], width)
+    for (number = 1; number <= waiting[kind]; number++) {
+        name = held[kind, number]
+        sub(/^[^ ]+ [^ ]+ [^ ]+ /, "", name)
+        if (length(texts) == width * waiting[kind]) text = substr(texts, (number - 1) * width + 1, width)
+        else text = beginning(quoted(name), width)
+        if (text ~ /^(From |\r?\003)/) {
+            text = beginning(quoted(name), text ~ /^From / ? 300 : 65536)
+            sub(/^(\r?\003)+/, "", text)
+            sub(/\003.*/, "", text)
+        }
+        if (begins(kind, text, name)) file(held[kind, number])
+        delete held[kind, number]
+    }
+    waiting[kind] = 0
+    names[kind] = ""
+}
+# An mbox (RFC 4155), with a time of day in its first line where it has an extension as web pages have, and is in no
+# spool; one of MMDF (mmdf(5)); one of UW IMAP's mbx (docs/formats.txt); where a number is the name, a message of MH
+# (mh-mail(5)).
+function begins(kind, text, name) {
+    if (text ~ /^(From .*[0-9]:[0-9][0-9]|\001\001\001\001|\*mbx\*)/) return 1
+    if (text ~ /^From / && (name !~ /\.[^\/]*$/ || ENVIRON["others"] != "*")) return 1
+    return kind == "h" && text ~ /^[A-Za-z][-A-Za-z0-9]*:/
+}
+function suspect(line, path, kind) {
+    path = line
+    sub(/^[^ ]+ [^ ]+ [^ ]+ /, "", path)
+    if (path ~ /\/(storage\/m|dbox-Mails\/u)\.[0-9]+$/) { file(line); return }
+    if (path ~ /\/dovecot[-.][^\/]*$/) return
+    split(line, word, " ")
+    kind = (path ~ /\/[0-9]+\.?$/ && word[2] >= WIDE) ? "h" : "c"
+    held[kind, ++waiting[kind]] = line
+    names[kind] = names[kind] " " quoted(path)
+    if (waiting[kind] >= 200 || length(names[kind]) > 60000) judge(kind, kind == "h" ? WIDE : 5)
+}
+function judged() { if (waiting["c"]) judge("c", 5); if (waiting["h"]) judge("h", WIDE) }
+stage == "files" && /^c / { suspect(substr($0, 3)); next }
+stage == "files" { file(substr($0, 3)); next }
+!decided++ { judged() }
 !count { exit }
 # Most lines are of other files. Where nothing in a name is escaped its end tells that, with little done for each.
 !index($0, "\\#") && !(ending($0) in ends) { next }
@@ -200,6 +276,7 @@ stage == "files" {
     logged[word[4], name] = seconds(word[2])
 }
 END {
+    if (!decided) judged()
     for (number = 1; number <= count && found < MOST; number++) {
         if ((modified[number], size[number], known[number]) in copied) continue
         if ((modified[number], known[number]) in logged &&
@@ -208,4 +285,7 @@ END {
         print ENVIRON["tree"] "/" path[number]
     }
 }
-""".replace("GRACE", str(_GRACE)).replace("MOST", str(MOST))
+""".replace("GRACE", str(_GRACE))
+    .replace("MOST", str(MOST))
+    .replace("WIDE", str(_WIDE))
+)

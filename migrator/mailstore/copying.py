@@ -7,9 +7,11 @@ Two notes are kept there: "seen" by every pass, "exact" by one that deleted as w
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from migrator.mailstore import arrivals, compare, progress, rsync, streams
+from migrator.mailstore import spared as hosts_own
 from migrator.mailstore.access import LOAD, LOOK, SIZES
 from migrator.mailstore.copying_script import FUNCTIONS
 from migrator.mailstore.excludes import Untranslatable, prune
@@ -21,19 +23,29 @@ _BLIND = "look() { exit 3; }\n"
 _LISTED = ("--from0", "--ignore-missing-args", "--files-from=-")
 
 
-def look_of(name: str, index: int, tree: SyncTree, *, spool: str, state: str = arrivals.STATE) -> str:
+def look_of(
+    name: str,
+    index: int,
+    tree: SyncTree,
+    *,
+    spool: str,
+    spared: Sequence[str] = (),
+    state: str = arrivals.STATE,
+) -> str:
     """Return the sh text by which the old host looks at a tree: given the migration, the tree's number, and the spool.
+
+    `spared` are the paths in the tree that belong to the hosts themselves.
 
     Where what stays behind cannot be told to find, it says that only a whole pass can tell what changed.
     """
-    words = prune_of(tree, spool)
+    words = prune_of(tree, spool, spared)
     return _BLIND if words is None else old_script(f"{arrivals.folder(name, state)}/look-{index}", words)
 
 
-def prune_of(tree: SyncTree, spool: str) -> str | None:
+def prune_of(tree: SyncTree, spool: str, spared: Sequence[str] = ()) -> str | None:
     """Return the words of find that leave out what stays behind of a tree; None where find cannot tell it as rsync."""
     try:
-        return prune(rsync.excluded(tree, spool))
+        return prune(rsync.excluded(tree, spool, spared))
     except Untranslatable:
         return None
 
@@ -44,7 +56,7 @@ class Pass:
 
     `delete` removes from the new host what the old one has not, unless that is more than the share `max_delete` of the
     tree; `keep_younger` leaves what is younger on the new host. `spool` is the old host's, `trees` how many
-    the plan has.
+    the plan has, `spared` the paths in the tree that belong to the hosts themselves.
     """
 
     name: str
@@ -57,12 +69,13 @@ class Pass:
     max_delete: float = 1.0
     keep_younger: bool = False
     trees: int = 1
+    spared: tuple[str, ...] = ()
     state: str = arrivals.STATE
 
     @property
     def prune(self) -> str | None:
         """Return the words of find that leave out what stays behind (see prune_of)."""
-        return prune_of(self.tree, self.spool)
+        return prune_of(self.tree, self.spool, self.spared)
 
     @property
     def opening(self) -> str:
@@ -99,6 +112,7 @@ class Pass:
             "share": f"{self.max_delete:.6f}",
             "quick": str(int(self.prune is not None)),
             "prune": self.prune or "",
+            "spared": self._spared(),
             # Each rsync keeps to the rate by itself, so several would take it several times.
             "streams": "1" if self.copying.bwlimit else str(self.copying.streams),
         }
@@ -115,6 +129,11 @@ class Pass:
             + FUNCTIONS
         )
 
+    def _spared(self) -> str:
+        # As the lists of a pass have them: a newline travels as \001.
+        paths = dict.fromkeys((*hosts_own.usual(self.tree), *self.spared))
+        return "\n".join("./" + path.replace("\n", "\x01") for path in paths)
+
     def _sizes(self) -> str:
         sizes = [f"{self.way.remote(f'{SIZES}{index}')} </dev/null" for index in range(self.trees)]
         return "".join(f"    {size} | summed {index}\n" for index, size in enumerate(sizes))
@@ -122,7 +141,9 @@ class Pass:
     def _rsyncs(self) -> str:
         def words(**how: bool) -> tuple[str, ...]:
             kept = {"keep_younger": self.keep_younger} | how
-            return rsync.pass_words(self.tree, copying=self.copying, spool=self.spool, **kept)
+            return rsync.pass_words(
+                self.tree, copying=self.copying, spool=self.spool, spared=self.spared, **kept
+            )
 
         whole = words(delete=self.delete)
         listed = (*words(listed=True), *_LISTED)

@@ -20,13 +20,20 @@ MOST = 1000
 FEW = 10
 """How many deletions are never too many, however small the tree is."""
 
-# Given `number`, `state`, `work`, `target`, `log`, `delete`, `share`, `quick`, `prune`; `ask`, which asks the look of
-# the old host, and `able_there`, what its rsync can; `copy_all`, `rehearse_all`, and `copy_listed`, `prove_listed` of
-# the names on standard input; the functions of compare and of streams, and how many of these at most.
+# Given `number`, `state`, `work`, `target`, `log`, `delete`, `share`, `quick`, `prune`, `spared`; `ask`, which asks the
+# look of the old host, and `able_there`, what its rsync can; `copy_all`, `rehearse_all`, and `copy_listed`,
+# `prove_listed` of the names on standard input; the functions of compare and of streams, and how many at most.
 FUNCTIONS = (
     r"""now() { date +%s.%N; }
 encoded() { tr '\n\000' '\001\n'; }
 plain() { tr '\n\001' '\000\n'; }
+spare() { # leaves out of names what belongs to the hosts themselves, whatever the old host's look says
+    if [ -z "$spared" ]; then cat; return; fi
+    encoded | spared=$spared awk 'BEGIN { count = split(ENVIRON["spared"], own, "\n") } {
+        for (i = 1; i <= count; i++) if ($0 == own[i] || index($0, own[i] "/") == 1) next
+        print
+    }' | plain
+}
 begin() {
     (umask 077; rm -rf "$work" && mkdir -p "$work") || exit 1
     trap 'exit 143' TERM
@@ -107,6 +114,9 @@ look() { # base: what changed there since, and whether all that changed here is 
     ended "$work/stream"
     looked=$(now)
     compare "$work/stream" "$work" >"$work/compared" || exit @CANNOT_TELL@
+    for list in fetch extra; do
+        spare <"$work/$list" >"$work/spared" && mv "$work/spared" "$work/$list" || exit 1
+    done
     # Named in a list, the tree's own folder brings all that is directly in it.
     sed -z '/^\.$/d' "$work/fetch" >"$work/wanted" || exit 1
     compared=$(now)
@@ -201,7 +211,7 @@ noted() { # how the tree is here now: what changes from now on without a pass, o
 equal() { # of what changed since the first pass contents are compared, for size and time can lie; then it is noted
     asked recent recent
     ended "$work/recent"
-    sed -n 's/^F //p' "$work/recent" | plain >"$work/list"
+    sed -n 's/^F //p' "$work/recent" | plain | spare >"$work/list"
     if [ -s "$work/list" ]; then
         run copy_listed $checksum <"$work/list"
     fi

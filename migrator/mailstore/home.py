@@ -16,6 +16,7 @@ from typing import Literal
 
 from migrator.mailstore import arrivals
 from migrator.mailstore.rsync import STALL
+from migrator.mailstore.spared import pattern, usual
 from migrator.plan import SyncTree
 
 AT_ONCE = 256 * 1024 * 1024
@@ -66,12 +67,14 @@ def folder(name: str, index: int, state: str = arrivals.STATE) -> str:
     return f"{arrivals.folder(name, state)}/home-{index}"
 
 
-def listing_words(tree: SyncTree) -> tuple[str, ...]:
+def listing_words(tree: SyncTree, spared: Sequence[str] = ()) -> tuple[str, ...]:
     """Return rsync's options for the rehearsal that lists what the new host's tree has otherwise.
 
-    Contents are compared: a mailbox that grew on both hosts may have one size and one time.
+    Contents are compared: a mailbox that grew on both hosts may have one size and one time. `spared` are the paths in
+    the tree that belong to the hosts themselves.
     """
-    excluded = [f"--exclude={pattern}" for pattern in tree.exclude]
+    own = [pattern(path) for path in dict.fromkeys((*usual(tree), *spared))]
+    excluded = [f"--exclude={each}" for each in (*own, *tree.exclude)]
     words = ["rsync", "-aH", "--checksum", "--dry-run", f"--timeout={STALL}", "--out-format=%i %l %n"]
     return (*words, *excluded)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from migrator.mailstore import arrivals
+from migrator.mailstore import spared as hosts_own
 from migrator.mailstore.access import TREE
 from migrator.plan import CopyPlan, SyncTree
 
@@ -56,6 +59,7 @@ def pass_words(
     itemize: bool = False,
     listed: bool = False,
     spool: str = "",
+    spared: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """Return rsync's options for a pass over a tree, without the way to the old host.
 
@@ -64,6 +68,7 @@ def pass_words(
     younger on the new host stays: mail came in there during the pass, which the next guard reports. Locks of mailboxes
     in `spool`, the old host's, or a usual one stay behind: nobody on the new host would lift them. `listed` is for a
     pass that is given its names, from which what stays behind was left out: rsync refuses a name that it excludes.
+    `spared` are the paths in the tree that belong to the hosts themselves.
     """
     words = ["rsync", "-aHS", "--partial", f"--timeout={STALL}"]
     words += ["--delete-after"] if delete else []
@@ -73,14 +78,18 @@ def pass_words(
     words += ["--out-format=%i %n%L"] if itemize else ["--stats"]
     words += [] if dry_run else ["--info=progress2"]
     words += [f"--bwlimit={max(1, copying.bwlimit // 1024)}"] if copying.bwlimit and not dry_run else []
-    words += [] if listed else [f"--exclude={pattern}" for pattern in excluded(tree, spool)]
+    words += [] if listed else [f"--exclude={pattern}" for pattern in excluded(tree, spool, spared)]
     return tuple(words)
 
 
-def excluded(tree: SyncTree, spool: str) -> tuple[str, ...]:
-    """Return the patterns of what stays behind of a tree, given the old host's mail spool (see pass_words)."""
+def excluded(tree: SyncTree, spool: str, spared: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the patterns of what stays behind of a tree, given the old host's mail spool and what is spared.
+
+    See pass_words. What every host keeps for itself is left out in any case.
+    """
+    own = dict.fromkeys(hosts_own.pattern(path) for path in (*hosts_own.usual(tree), *spared))
     locks = ("/*.lock",) if tree.source.rstrip("/") in (*_SPOOLS, spool.rstrip("/")) else ()
-    return (*locks, *tree.exclude)
+    return (*own, *locks, *tree.exclude)
 
 
 def destination(tree: SyncTree) -> str:

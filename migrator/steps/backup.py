@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from migrator.change import Change, HostName, Shell, Undo
 from migrator.errors import VerifyFailed
+from migrator.mailstore.spared import BACKUPS
 from migrator.steps.base import Context, Phase, Step
 
 FILES = (
@@ -16,7 +17,7 @@ FILES = (
     *("/etc/mail/virtusertable.db", "/etc/mail/databases", "/etc/mail/Makefile", "/etc/mail/sendmail.conf"),
     *("/etc/aliases", "/etc/aliases.db", "/etc/mail/aliases", "/etc/mail/aliases.db"),
 )
-ROOT = "/var/backups/migrate"
+ROOT = BACKUPS
 
 
 class Backup(Step):

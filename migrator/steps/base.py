@@ -13,6 +13,7 @@ from typing import ClassVar, Protocol
 from migrator.change import Change
 from migrator.hosts.base import Reader
 from migrator.hosts.facts import HostFacts
+from migrator.mailstore.spared import Spared
 from migrator.net.resolver import Answer
 from migrator.plan import Plan
 
@@ -113,6 +114,9 @@ class Context:
     attempt: int = 1
     force: frozenset[str] = field(default_factory=frozenset)
     run: str = ""
+    spared: Callable[[], Spared] | None = (
+        None  # what of the trees belongs to the hosts; None: nobody asked them
+    )
     deadline: datetime | None = None  # until then the copy has to be proved, while mail waits for it
 
     def reader(self, host: str) -> Reader:

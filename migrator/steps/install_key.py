@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from migrator import host_text
 from migrator.change import Change, FileEdit, HostName, Shell, Upload
@@ -21,6 +21,7 @@ from migrator.steps.common import push_key
 from migrator.steps.common.at_once import at_once
 from migrator.steps.common.door import door as door_of
 from migrator.steps.common.key_files import authorized, key_owner, key_pair, known_host
+from migrator.steps.common.sparing import spared_of
 
 _PENDING = "ssh-ed25519 (the public half of the key made above)"
 
@@ -115,12 +116,12 @@ def _entry(context: Context, public: str) -> Iterator[Change]:
             seen=f"{_keys(context).public}: {public[:200]}",
             advice="remove that key by `migrate check PLAN --remove-keys --yes`, and run the same command again",
         ) from error
-    copying = plan.copying
+    copying, spared = plan.copying, spared_of(context)
     wrapper = wrapper_script(
         plan.name,
         plan.sync,
         sudo=plan.old.sudo,
-        looks=[_look(plan, index, tree) for index, tree in enumerate(plan.sync)],
+        looks=[_look(plan, index, tree, spared.of(index)) for index, tree in enumerate(plan.sync)],
         restraint=Restraint(copying.nice, copying.ionice, copying.max_load),
     )
     texts = context.old.read_files((door.authorized_keys, door.wrapper))
@@ -156,10 +157,10 @@ def _sources(context: Context) -> tuple[str, ...]:
     return tuple(dict.fromkeys((LOOPBACK, "::1", *own)))
 
 
-def _look(plan: Plan, index: int, tree: SyncTree) -> str:
+def _look(plan: Plan, index: int, tree: SyncTree, spared: Sequence[str]) -> str:
     """Return the text that looks at a tree; "" where it cannot leave out just what rsync leaves out."""
     try:
-        left_out = prune(rsync.excluded(tree, plan.old.mail_spool))
+        left_out = prune(rsync.excluded(tree, plan.old.mail_spool, spared))
     except Untranslatable:
         return ""
     return old_script(f"{arrivals.folder(plan.name)}/look-{index}", left_out)

@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from migrator.change import DnsUpdate, FileEdit, Note, Rsync, SendProbe, Shell, Upload
-from migrator.errors import CommandFailed, DnsError, SmtpError, VerifyFailed
+from migrator.change import BringHome, DnsUpdate, FileEdit, Note, Rsync, SendProbe, Shell, Upload
+from migrator.errors import CommandFailed, DnsError, Refused, SmtpError, VerifyFailed
 from migrator.event import Event, Kind
 from migrator.executor import LiveExecutor
 from migrator.hosts.base import Output
 from migrator.hosts.script import BUSY
 from migrator.hosts.upload import CHANGED
 from migrator.mailstore.copying_script import CANNOT_TELL
+from migrator.mailstore.spared import Places, Spared
 from migrator.net import smtp
 from migrator.plan import SyncTree
 from tests.fakes import NOON, FakeHost, make_plan
@@ -279,3 +280,35 @@ def test_a_stranger_must_be_refused_for_good(
     else:
         with pytest.raises(SmtpError, match="did not answer as it should"):
             stage.executor.execute(probe)
+
+
+class TestWhatTheHostsKeep:
+    def stage(self, *places: str) -> Stage:
+        stage = Stage()
+        kept = Places((places,), ("/var/spool/mail",))
+        hosts = {"old": stage.old, "new": stage.new}
+        stage.executor = LiveExecutor(
+            make_plan(),
+            hosts,  # type: ignore[arg-type]
+            notify=stage.events.append,
+            spared=lambda: Spared(new=kept),
+        )
+        return stage
+
+    def test_every_pass_leaves_it_alone(self) -> None:
+        stage = self.stage("/var/spool/mail/a/.ssh")
+        stage.executor.execute(Rsync((0,), delete=True))
+        assert "--exclude=/a/.ssh" in stage.new.performed[0]
+
+    @pytest.mark.parametrize("command", [Rsync((0,)), Rsync((0,), scope="changed", delete=True)])
+    def test_a_tree_that_lies_in_it_is_not_copied_at_all(self, command: Rsync) -> None:
+        stage = self.stage("/var/spool")
+        with pytest.raises(Refused, match="keeps for itself"):
+            stage.executor.execute(command)
+        assert stage.new.performed == []
+
+    def test_nothing_of_such_a_tree_is_brought_home(self) -> None:
+        stage = self.stage("/var/spool")
+        stage.old.on("pending", "end\n")
+        assert stage.executor.execute(BringHome(0))
+        assert "0 files and 0 messages" in stage.events[-1].text

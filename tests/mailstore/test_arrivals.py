@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from migrator.mailstore.arrivals import Arrivals, Target
 from tests.hosts.shell import SHELLS, run
 
 NAME = "example"
+MBOX = "From b@outside.test Mon Jan  1 00:00:09 2024\n\ncame in on the new host\n"
 
 
 @dataclass
@@ -153,6 +154,10 @@ class TestWhatIsNoArrival:
             "it's home/u/page.html",
         ):
             host.deliver(path)
+        host.deliver("it's home/u/1796000001", "a number is no message" * 8)
+        host.deliver("it's home/u/notes", "From\n")
+        host.deliver("it's home/u/mbox.lock", MBOX)
+        host.deliver("it's home/u/zeros", "\0" * 100)
         host.deliver("spool/empty", "")
         assert host.arrived() == []
 
@@ -220,6 +225,51 @@ class TestArrivals:
             "spool/user01",
             "spool/user02/Maildir/new/2.mail",
         ]
+
+    @pytest.mark.parametrize(
+        ("path", "text"),
+        [
+            ("spool/a/l/alice", "From a\n\nmail\n"),
+            ("spool/a/alice.example", "From a\n\nmail\n"),
+            ("it's home/u/mbox", MBOX),
+            ("it's home/u/mail/it's\n$(id)", MBOX),
+            ("it's home/u/mail/2026.mbox", MBOX),
+            ("it's home/u/mail/begins-empty", f"\n\r\n\n{MBOX}"),
+            ("it's home/u/mmdf", "\1\1\1\1\nReceived: x\n"),
+            ("it's home/u/inbox.mbx", "*mbx*\r\n"),
+            ("it's home/u/Mail/inbox/17", f"Return-Path: <a@b>\nReceived: {'x' * 80}\n\nmail\n"),
+            ("it's home/u/mdbox/storage/m.1", "2 M1e C5f\n"),
+            ("it's home/u/sdbox/mailboxes/INBOX/dbox-Mails/u.9", "2 M1e C5f\n"),
+        ],
+    )
+    def test_mail_is_seen_wherever_it_stands_and_not_where_a_pass_brought_it(
+        self, host: NewHost, path: str, text: str
+    ) -> None:
+        host.deliver(path, text)
+        assert host.arrived() == [path]
+        host.begin()
+        (host.root / path).write_text("")
+        host.deliver(path, text)
+        host.copy(path, logged=path.partition("/")[2].replace("\n", "\\#012"))
+        host.end()
+        assert host.arrived() == []
+        time.sleep(0.02)
+        host.deliver(path, text)
+        assert host.arrived() == [path]
+
+    def test_beginnings_are_told_apart_of_many_files(self, host: NewHost) -> None:
+        boxes = [f"it's home/u/{number:03}" for number in range(0, 450, 50)]
+        for number in range(450):
+            name = f"it's home/u/{number:03}"
+            host.deliver(name, MBOX if name in boxes else f"{number:05} of something else")
+        assert host.arrived() == boxes
+
+    def test_what_no_pass_touches_is_not_looked_at(self, host: NewHost) -> None:
+        host.deliver("it's home/admin/.ssh/new/1", "mail")
+        host.deliver("it's home/admin/mbox", MBOX)
+        targets = [replace(target, excluded=("/admin/.ssh", "[z-a]", "*/mbox")) for target in host.targets]
+        script = arrivals.look_script(NAME, targets, state=str(host.state))
+        assert arrivals.parse(run(host.shell, inspecting(script)).stdout).paths == ()
 
     def test_mail_that_came_during_a_pass(self, host: NewHost) -> None:
         host.begin()

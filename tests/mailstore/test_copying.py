@@ -333,3 +333,41 @@ def test_a_store_that_was_just_restored_is_not_told_again_by_the_passes_after_th
         assert [name for name in told if "/cur/" in name] == [f"./u1/Maildir/cur/later-{number}:2,"]
         (between.new / f"u1/Maildir/cur/later-{number}:2,").write_text("mail")
     assert counted(between) == [0, 1, 1, 1]
+
+
+class TestWhatTheHostsKeep:
+    """The old host's wrapper may be of before: its look then tells of what belongs to the hosts as well."""
+
+    def test_it_is_neither_fetched_nor_removed_nor_compared(self, between: Between) -> None:
+        for host in (between.old, between.new):
+            (host / "a.ssh").mkdir()
+        between.succeed(between.deleting().whole())
+        between.planned = replace(between.planned, spared=("a.ssh", "gone.ssh"))
+        (between.old / "a.ssh/authorized_keys").write_text("of the old host")
+        (between.old / "mail").write_text("came")
+        between.told()
+        # Its own note has other words now, so that only a look at everything can tell: that leaves it out.
+        assert between.run(between.changed(delete=True)).returncode == CANNOT_TELL
+        for words in between.succeed(between.deleting().whole()):
+            assert {"--exclude=/a.ssh", "--exclude=/gone.ssh"} <= set(words) or "--files-from=-" in words
+            assert not any("authorized_keys" in word for word in words)
+        (between.old / "a.ssh/authorized_keys").write_text("of the old host, again")
+        (between.old / "mail").write_text("came again")
+        (between.new / "a.ssh/authorized_keys").write_text("of the new host")
+        (between.new / "gone.ssh").write_text("of the new host")
+        done = between.run(between.changed(delete=True))
+        assert done.returncode in (0, CANNOT_TELL), done
+        for words in between.told():
+            assert not any("ssh" in word for word in words[words.index("--files-from=-") :]), words
+        assert (between.new / "gone.ssh").exists()
+        assert "ssh" not in between.run(between.differences()).stdout
+
+    def test_a_list_of_names_loses_them_whatever_they_hold(self, between: Between) -> None:
+        planned = replace(between.planned, spared=("a\nb/.ssh", "c"))
+        names = "./a\nb/.ssh", "./a\nb/.ssh/x", "./a\nb/.sshx", "./c", "./c/d", "./cd", "./x/c"
+        text = "".join(f"{name}\0" for name in names).encode()
+        (between.root / "names").write_bytes(text)
+        start = planned.whole().rpartition("whole_pass\n")[0]
+        done = between.run(f'{start}spare <"$HOME/names" >"$HOME/left"\n')
+        assert done.returncode == 0, done
+        assert (between.root / "left").read_bytes() == b"./a\nb/.sshx\0./cd\0./x/c\0"

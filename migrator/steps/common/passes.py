@@ -7,10 +7,11 @@ from typing import Literal
 
 from migrator.change import Change, HostName, Rsync, Shell, Undo
 from migrator.errors import CommandFailed, Refused, VerifyFailed
-from migrator.mailstore import arrivals
+from migrator.mailstore import arrivals, rsync
 from migrator.mailstore.arrivals import AS_BEFORE
 from migrator.steps.base import Context
 from migrator.steps.common.port import prepared
+from migrator.steps.common.sparing import spared_of
 
 OVERWRITE = "overwrite-new"
 """The word of --force that lets a copy overwrite mail which came in on the new host by itself."""
@@ -166,7 +167,13 @@ def _own_mail(paths: tuple[str, ...]) -> Refused:
 
 def _targets(context: Context) -> tuple[arrivals.Target, ...]:
     real = context.facts("new").paths.get("spool", "")
+    spared = spared_of(context)
     spools = (context.plan.new.mail_spool.rstrip("/"), real, "/var/mail", "/var/spool/mail")
     return tuple(
-        arrivals.Target(tree.target, spool=tree.target.rstrip("/") in spools) for tree in context.plan.sync
+        arrivals.Target(
+            tree.target,
+            spool=tree.target.rstrip("/") in spools,
+            excluded=rsync.excluded(tree, context.plan.old.mail_spool, spared.inside(index)),
+        )
+        for index, tree in enumerate(context.plan.sync)
     )

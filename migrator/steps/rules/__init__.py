@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from migrator.steps.base import Context
-from migrator.steps.rules import host, identity, keys, made, mail, plan, routes
+from migrator.steps.rules import host, identity, keys, made, mail, plan, routes, ways_in
 from migrator.steps.rules.finding import Both, Finding, Level, look_at_both
 
 __all__ = ["HOST_RULES", "PLAN_RULES", "RULES", "Finding", "Level", "hosts"]
@@ -21,6 +21,7 @@ HOST_RULES: tuple[Callable[[Both], Iterator[Finding]], ...] = (
     host.firewall,
     host.clock,
     keys.left_keys,
+    ways_in.ways_in,
     mail.domains,
     routes.movable,
     mail.accounts,
