@@ -73,6 +73,7 @@ def run(call: Call, state_root: Path | None, wishes: Wishes) -> int:
     with _driving(call, plan, shield) as (report, journal):
         from migrator.cli.wiring import wired
         from migrator.engine import Engine
+        from migrator.steps.homeward import turning
 
         chain = _chain(plan, state)
         with wired(plan, wishes.force, _keeper(journal, report)) as tools:
@@ -81,6 +82,7 @@ def run(call: Call, state_root: Path | None, wishes: Wishes) -> int:
                 chain.armed(tools.live()),
                 journal,
                 tools.context,
+                turning=turning(),
                 confirm=_question(call, plan, report, yes=wishes.yes),
                 wait=wishes.wait,
             )

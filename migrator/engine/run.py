@@ -53,7 +53,8 @@ class Engine:
     """Runs the steps of a migration, or undoes them.
 
     Given the steps in their order, what executes commands, the record of what was done, and what steps may
-    look at. `homeward` are the steps that end the rollback of a begun cut-over. `confirm` is asked once, before
+    look at. `homeward` are the steps that end the rollback of a begun cut-over, `turning` those that begin the way back
+    of one that is undone by itself. `confirm` is asked once, before
     the first step of the cut-over, with what is predicted of it; with `wait`, a run sleeps through waits.
     """
 
@@ -65,11 +66,13 @@ class Engine:
         context: Context,
         *,
         homeward: Sequence[Step] = (),
+        turning: Sequence[Step] = (),
         confirm: Callable[[str], bool] = lambda _told: True,
         wait: bool = False,
     ) -> None:
         self._steps = tuple(steps)
         self._homeward = tuple(homeward)
+        self._turning = tuple(turning)
         self._executor = executor
         self._chronicle = Chronicle(record, context.now)
         self._tell = self._chronicle.tell
@@ -219,7 +222,15 @@ class Engine:
     def _go_back(self, error: GoBack) -> Events:
         self._step_under_way, self._under_way = None, "going back"
         self._suspension.deadline = None
-        yield from go_back(self._steps, self._executor, self._chronicle, self._context, error)
+        yield from go_back(
+            self._steps,
+            self._executor,
+            self._chronicle,
+            self._context,
+            error,
+            turning=self._turning,
+            drive=self._unless_finished,
+        )
 
     def _finish_going_back(self) -> Events:
         """Go on with a going back that a run did not finish, and end as that run would have."""
@@ -250,6 +261,7 @@ class Engine:
                     if self._suspension.starts(step, self._context.memory):
                         yield from self._suspend(step)
                     yield from self._change(step.name, change)
+                    self._keep_time(step)
                     self._suspension.expect_time(step, self._context.now())
             except VerifyFailed as failure:
                 if last:
@@ -284,7 +296,7 @@ class Engine:
             yield from self._change(None, Change(summary, Note(), Undo.NOT_NEEDED, real))
 
     def _started(self, step: Step) -> Event:
-        chain = self._steps if step in self._steps else self._homeward
+        chain = next(one for one in (self._steps, self._turning, self._homeward) if step in one)
         return self._tell(
             Kind.STEP_STARTED,
             step.name,

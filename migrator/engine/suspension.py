@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from migrator.errors import GoBack, MigrateError
 from migrator.plan import CutoverPlan
 from migrator.steps.base import Step
+from migrator.steps.common.opening import FLOWS
 
 SINCE = "cutover.suspended"
 """Where it is remembered since when mail waits and mailboxes are closed."""
@@ -17,6 +18,9 @@ REAL = "cutover.real."
 
 PREDICTED = "cutover.predicted."
 """What the seconds are remembered under that were predicted of both."""
+
+OPENING = timedelta(seconds=60)
+"""How long it may take, once the copy is proved, until mail was seen to flow to the new host."""
 
 _WORDS = {"mail": "mail waited", "mailboxes": "mailboxes were closed"}
 
@@ -31,6 +35,10 @@ class Suspension:
         proofs = [step.name for step in steps if step.proves]
         self._first = first
         self._until_proved = names[: names.index(proofs[-1]) + 1] if proofs else []
+        opens = [step.name for step in steps if "mail" in step.reopens]
+        last = names.index(opens[-1]) + 1 if opens else 0
+        self._until_open = names[len(self._until_proved) : last] if proofs else []
+        self._opening = False
         self.deadline: datetime | None = None
 
     @property
@@ -44,17 +52,21 @@ class Suspension:
 
     def follow(self, step: Step, memory: Mapping[str, str], now: datetime) -> None:
         """Take a step that is about to go on: where mail waits, this run has its time from the first one on."""
-        if step.name not in self._until_proved:
+        opening = step.name in self._until_open
+        if not opening and step.name not in self._until_proved:
             self.deadline = None
-        elif SINCE in memory and self.deadline is None:
+        elif SINCE in memory and (self.deadline is None or opening > self._opening):
             # Not from when mail began to wait: a run that was stopped and goes on is to have its time, too.
-            self.deadline = now + self.longest
+            self.deadline = now + (OPENING if opening else self.longest)
+        self._opening = opening
 
     def expect_time(self, step: Step, now: datetime, error: MigrateError | None = None) -> None:
         """Raise GoBack where the time is over, saying what took it, and of what it failed."""
         if self.deadline is None or now < self.deadline or self._first is None:
             return
         failed = f", and ended with: {error.message}" if error else ""
+        if self._opening:
+            raise self._unopened(step, failed, error)
         raise GoBack(
             f"the cutover takes too long: after {self.longest.total_seconds():.0f} s the copy was not proved yet, in "
             f"{step.name}{failed}",
@@ -68,12 +80,34 @@ class Suspension:
             + ", or give cutover.budget or cutover.overrun more (--accept-plan-change); then run again",
         )
 
+    def _unopened(self, step: Step, failed: str, error: MigrateError | None) -> GoBack:
+        assert self._first is not None  # noqa: S101 - its caller has seen it
+        return GoBack(
+            f"no mail was seen to reach the new host: {OPENING.total_seconds():.0f} s after the copy was proved it "
+            f"still waits, in {step.name}{failed}",
+            step=self._first.suspends,
+            host=error.host if error else None,
+            expected="a message from the old host's queue, delivered to the new one",
+            seen=error.seen if error else None,
+            advice="the state before the cutover is back, the old host delivers what it held, and nothing was lost"
+            + (f": {error.advice}" if error and error.advice else "")
+            + "; then run again",
+        )
+
     def real(self, step: Step, memory: Mapping[str, str], ended: datetime) -> dict[str, str]:
-        """Return what is to be remembered of how long it was, once this step has let something go on."""
+        """Return what is to be remembered of how long it was, once this step has let something go on.
+
+        Mail no longer waits when the first message that was queued has arrived, whenever a port was opened.
+        """
         if SINCE not in memory:
             return {}
-        seconds = (ended - datetime.fromisoformat(memory[SINCE])).total_seconds()
-        return {REAL + what: f"{seconds:.1f}" for what in step.reopens if REAL + what not in memory}
+        since = datetime.fromisoformat(memory[SINCE])
+        ends = {"mail": datetime.fromisoformat(memory[FLOWS])} if FLOWS in memory else {}
+        return {
+            REAL + what: f"{(ends.get(what, ended) - since).total_seconds():.1f}"
+            for what in step.reopens
+            if REAL + what not in memory
+        }
 
 
 def told(memory: Mapping[str, str]) -> str:

@@ -149,7 +149,8 @@ class State:
         self.memory.clear()
         for deed in self.deeds:
             # On the way back, what may have been done counts as done.
-            if (deed.state == "done" and not deed.forgotten) or self.rolling_back:
+            certain = deed.state == "done" or bool(self.going_back)
+            if (certain and not deed.forgotten) or self.rolling_back:
                 self.memory.update(deed.data["remember"])
 
     def _record(self, event: Event) -> StepRecord:
@@ -213,6 +214,7 @@ class State:
 
     def _going_back(self, _sequence: int, event: Event) -> None:
         self.going_back = {"text": event.text, **event.data}
+        self._remember()
 
     def _went_back(self, sequence: int, event: Event) -> None:
         self.going_back = {}

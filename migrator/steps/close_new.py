@@ -9,7 +9,7 @@ from migrator.errors import VerifyFailed
 from migrator.hosts import boot, daemon
 from migrator.net.firewall import CLOSED, PortState
 from migrator.steps.base import Context, Phase, Question, Step
-from migrator.steps.common import clock, daemons, forecasting, port
+from migrator.steps.common import clock, daemons, forecasting, port, reaching
 from migrator.steps.common.at_once import at_once
 from migrator.steps.wait import expect_window
 
@@ -27,6 +27,10 @@ class CloseNew(Step):
     name = "close-new"
     phase = Phase.CUTOVER
     after = "catch-up"
+
+    def ready(self, context: Context) -> None:
+        """Raise Refused where the old host is kept out of the port that is still open: it could deliver nothing."""
+        reaching.refuse_kept_out(context)
 
     def question(self, context: Context) -> Question:
         """Return what is predicted of the cutover. Raises Refused beyond the budget, StartOver for an old pass.

@@ -8,7 +8,7 @@ from migrator.change import Change, Shell, Undo
 from migrator.hosts import boot, daemon
 from migrator.net.firewall import OPEN, PortState
 from migrator.steps.base import Context, Phase, Step
-from migrator.steps.common import port
+from migrator.steps.common import port, reaching
 from migrator.steps.common.at_once import at_once
 from migrator.steps.common.opening import note_opened
 
@@ -41,3 +41,10 @@ class OpenNew(Step):
         at_once(
             lambda: port.expect(context, "new", PortState(OPEN)), lambda: port.expect_greeting(context, "new")
         )
+        if context.plan.cutover.strategy == "firewall":
+            # Under `hold` the old host's mail has come through already.
+            reaching.expect_reached(context, "old")
+
+    def can_go_back(self, context: Context) -> bool:
+        """Return that it cannot: from here on strangers may have left mail, which a rollback brings home."""
+        return False

@@ -17,7 +17,6 @@ class OpenOld(Step):
     name = "open-old"
     phase = Phase.CUTOVER
     after = {"firewall": "open-new"}
-    reopens = ("mail",)
 
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield the opening. Its undo is none: what closed the port undoes itself by opening it."""

@@ -9,7 +9,7 @@ from migrator.errors import VerifyFailed
 from migrator.hosts import boot, daemon
 from migrator.net.firewall import CLOSED, PortState, checked_addresses
 from migrator.steps.base import Context, Phase, Step
-from migrator.steps.common import daemons, port
+from migrator.steps.common import daemons, port, reaching
 from migrator.steps.common.at_once import at_once
 from migrator.steps.common.opening import note_opened
 
@@ -20,7 +20,6 @@ class OpenToOld(Step):
     name = "open-to-old"
     phase = Phase.CUTOVER
     after = {"hold": "final-copy"}
-    reopens = ("mail",)
 
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield the opening. From here on the new host holds mail of its own, which a rollback brings home."""
@@ -45,8 +44,12 @@ class OpenToOld(Step):
         )
 
     def verify(self, context: Context) -> None:
-        """Measure firewall and listener. Raises VerifyFailed where the old host could not deliver."""
-        state, running = _look(context)
+        """Measure firewall and listener, and connect from the old host. Raises VerifyFailed where it cannot get in."""
+        state, running, answers = at_once(
+            lambda: port.state(context, "new"),
+            lambda: daemons.running(context.new),
+            lambda: reaching.reached(context, "old"),
+        )
         if state.word == CLOSED:
             port.expect_seen(state, "new", PortState(CLOSED, from_old(context)))
         if not running.listeners:
@@ -57,6 +60,7 @@ class OpenToOld(Step):
                 seen="none",
                 advice="start it by hand, see what its log says, and run this again",
             )
+        reaching.expect_reached(context, "old", answers)
 
 
 def _look(context: Context) -> tuple[PortState, daemons.Running]:

@@ -57,6 +57,7 @@ class SimulatedHost(FakeHost):
         self.port = firewall.OPEN
         self.listening = True
         self.starts_at_boot = True
+        self.hidden = False  # by rules of its own, which no look at those of the migration sees
         self.mailboxes: dict[str, str] = {}  # token: the Received lines above it
         self._build()
         self._answer_reads()
@@ -246,12 +247,23 @@ def simulated(strategy: Strategy) -> World:
     world.mail.answer = lambda address, recipient: _greeting(world, address, recipient)
     for host in (old, new):
         host.on(r"^date", lambda _host, _text: f"{world.clock.now().timestamp():.0f}\n")
+    old.on(r"\nreach [0-9]", lambda _host, _text: _reached(new, plan.old.address))
+    new.on(r"\nreach [0-9]", lambda _host, _text: _reached(old, plan.new.address))
     webmail = plan.webmail
     assert webmail is not None
     world.web.head = lambda url, *, address: (  # type: ignore[method-assign]
         (301, webmail.new_url) if any("webmail" in path for path in old.files) else (200, "")
     )
     return world
+
+
+def _reached(host: SimulatedHost, source: str) -> str:
+    """Return what a host's port 25 answers to a connection from the other one."""
+    address = (host.plan.old if host.name == "old" else host.plan.new).address
+    passes = host.port in (firewall.OPEN, firewall.closed_text((source,)))
+    if not (host.listening and passes) or host.hidden:
+        return f"reach {address}\nbash: connect: Connection refused\nended 3\n"
+    return f"reach {address}\nconnected\n< banner 220 {NAME} ESMTP\n< rcpt 250 2.1.5 ok\nended 0\n"
 
 
 def simulated_plan(strategy: Strategy) -> Plan:

@@ -15,6 +15,9 @@ MARK = "====migrate===="
 LOOK = "newercm"
 """What stands in the script that looks for mail on the new host which no pass brought."""
 
+REACH = r"\nreach [0-9]"
+"""What stands in the script that connects to the other host's port 25."""
+
 CF = "O DaemonPortOptions=Name=MTA, Family=inet, Port=smtp\n"
 
 
@@ -31,6 +34,8 @@ def sound_world(**plan: Any) -> World:
         host.on("^date", f"{int(NOON.timestamp())}\n")
         host.on("^sendmail -bt", local("example.test"))
         host.on(r"^sendmail -bt.*\n\$j\n", f"{MARK}\nmail.example.test\n{MARK}\n")
+    for host, other in ((world.old, "198.51.100.20"), (world.new, "198.51.100.10")):
+        host.on(REACH, f"reach {other}\nconnected\n< banner 220 mail.example.test ESMTP\nended 0\n")
     world.old.on("du -skH", "1000\n")
     world.old.on("find .*%U", "1001\n")
     world.new.on("df -Pk", "size 0\n/dev/sda1 9000000 1000000 8000000 12% /\n")

@@ -147,3 +147,22 @@ class TestWindow:
         with pytest.raises(NotReady, match="opens at") as waiting:
             self.ask(stage, timedelta(minutes=1))
         assert waiting.value.until == NOON + timedelta(minutes=1)
+
+
+def test_an_old_host_that_is_kept_out_moves_no_mail(stage: Stage) -> None:
+    stage.new.hidden = True
+    with pytest.raises(Refused, match="does not get into port 25 of the new one") as refused:
+        stage.ready()
+    assert "198.51.100.20: Connection refused" in str(refused.value.seen)
+    assert "accepting connections" in str(refused.value.seen)
+    stage.ready(force=frozenset({str(refused.value.lifted_by)}))
+
+
+def test_a_port_that_the_run_closed_keeps_nobody_from_going_on(stage: Stage) -> None:
+    stage.perform()
+    stage.ready()
+
+
+def test_a_new_host_whose_sendmail_does_not_run_tells_nothing(stage: Stage) -> None:
+    stage.new.listening = False
+    stage.ready()

@@ -19,7 +19,7 @@ from migrator.journal import Record, read_state
 from migrator.plan.shapes import Strategy
 from migrator.steps import discover, ordered
 from migrator.steps.base import Phase, Step
-from migrator.steps.homeward import homeward
+from migrator.steps.homeward import homeward, turning
 from tests.engine.bench import Killed, KillingJournal
 from tests.fakes import FakeDryRun, World
 from tests.steps.simulation import FILES, SimulatedExecutor, SimulatedHost, simulated
@@ -67,7 +67,8 @@ class Bench:
         with closing(KillingJournal(self.folder)) as journal:
             journal.lines = kill_after or journal.lines
             executor = SlowExecutor(self.world)
-            for _ in Engine(self.steps, executor, journal, self.world.context(), wait=True).run():
+            engine = Engine(self.steps, executor, journal, self.world.context(), turning=turning(), wait=True)
+            for _ in engine.run():
                 pass
 
     def rollback(self, *, kill_after: int = 0) -> None:
@@ -85,7 +86,9 @@ class Bench:
     def engine(self, journal: Record) -> Engine:
         context = self.world.context()
         executor = SimulatedExecutor(self.world)
-        return Engine(self.steps, executor, journal, context, homeward=homeward(), wait=True)
+        return Engine(
+            self.steps, executor, journal, context, homeward=homeward(), turning=turning(), wait=True
+        )
 
     def picture(self) -> object:
         return [host.picture() for host in self.hosts], dict(self.world.names.sets)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from migrator.change import Undo
@@ -9,6 +11,7 @@ from migrator.errors import VerifyFailed
 from migrator.plan import HostPlan
 from migrator.steps.common.opening import opened
 from migrator.steps.open_to_old import OpenToOld, from_old
+from tests.fakes import FakeHost
 from tests.steps.stage import LISTENER, Stage, processes, script, summaries
 
 
@@ -61,7 +64,7 @@ def test_open_to_the_old_host_without_sendmail_is_not_done(stage: Stage) -> None
 
 
 def test_a_port_that_opened_to_all_by_its_timer_passes(stage: Stage) -> None:
-    stage.new.port = "open"
+    stage.new.port, stage.new.listening = "open", True
     processes(stage.new, LISTENER)
     stage.verify()
 
@@ -73,3 +76,39 @@ def test_a_port_that_keeps_the_old_host_out_fails(stage: Stage, port: str) -> No
     with pytest.raises(VerifyFailed) as failed:
         stage.verify()
     assert failed.value.expected == "closed except to 198.51.100.10"
+
+
+def test_a_port_that_other_rules_hide_is_not_open(stage: Stage) -> None:
+    stage.perform()
+    stage.new.hidden = True
+    with pytest.raises(VerifyFailed, match="the old host does not get into port 25 of the new one") as failed:
+        stage.verify()
+    assert failed.value.seen == "198.51.100.20: Connection refused"
+    assert sum(stage.world.clock.slept) == 60
+
+
+def test_a_port_that_opens_late_is_waited_for(stage: Stage) -> None:
+    stage.perform()
+    left = [True, True, False]
+
+    def late(_host: FakeHost, _text: str) -> str:
+        stage.new.hidden = left.pop(0)
+        return f"reach 198.51.100.20\n{'ended 3' if stage.new.hidden else '< banner 220 x'}\n"
+
+    stage.old.on(r"\nreach [0-9]", late)
+    stage.verify()
+    assert stage.world.clock.slept == [2.0, 2.0]
+
+
+def test_no_longer_than_mail_may_wait(stage: Stage) -> None:
+    stage.perform()
+    stage.new.hidden = True
+    with pytest.raises(VerifyFailed):
+        stage.verify(deadline=stage.world.clock.now() + timedelta(seconds=5))
+    assert sum(stage.world.clock.slept) == 6
+
+
+def test_where_nobody_can_tell_the_queue_will(stage: Stage) -> None:
+    stage.perform()
+    stage.old.on(r"\nreach [0-9]", "reach 198.51.100.20\nended 127\n")
+    stage.verify()

@@ -21,10 +21,10 @@ from migrator.steps.common import at_once, forecasting
 from tests.fakes import FakeHost
 from tests.steps.simulation import SimulatedExecutor, simulated
 
-LOOKS, CHANGES = 67, 12
+LOOKS, CHANGES = 73, 12
 """What a cutover under hold asks both hosts, from the first step after the copying ahead to the last."""
 
-IN_TURN = 43
+IN_TURN = 45
 """For how many of them it waits, one after the other."""
 
 
@@ -124,9 +124,11 @@ def test_the_prediction_counts_the_commands_that_a_cutover_takes(
 ) -> None:
     cut_over(strategy, tmp_path, turns)
     counted = forecasting.ORCHESTRATION[strategy]
-    told = {step: cost.commands for step, cost in (*counted.waiting.items(), *counted.opening.items())}
+    told: Counter[str] = Counter()
+    for step, cost in (*counted.waiting.items(), *counted.opening.items()):
+        told[step] += cost.commands
     taken = {step: count for step, count in turns.by_step().items() if step in told}
-    # It counts on a run of the queue and one more look at it; here nothing waits there.
-    if "flush" in told:
-        taken["flush"] += 2
+    # It counts on a run of the queue, and looks at it and at the log; here nothing waits there.
+    if strategy == "hold":
+        taken["flush"] += 3
     assert told == taken

@@ -35,12 +35,13 @@ _LOOKS = 3
 ORCHESTRATION: Mapping[Strategy, Orchestration] = {
     "hold": Orchestration(
         waiting={
-            "relay": Cost(6, 0.75),
+            "relay": Cost(7, 0.75),
             "drain": Cost(3, 0.02),
             "final-copy": Cost(4, 0.2),
             "open-to-old": Cost(3, 2.15),
+            "flush": Cost(2, 0.1),  # until the first message has left
         },
-        opening={"flush": Cost(4, 0.02), "open-new": Cost(2, 0.08)},
+        opening={"flush": Cost(3, 0.02), "open-new": Cost(2, 0.08)},
         ahead=0.75,  # new ones are led elsewhere while the relay is loaded
     ),
     "firewall": Orchestration(
@@ -49,10 +50,11 @@ ORCHESTRATION: Mapping[Strategy, Orchestration] = {
             "drain": Cost(4, 0.03),
             "move-dns": Cost(0, 0.05),
             "final-copy": Cost(5, 0.2),
-            "relay": Cost(5, 0.7),
+            "relay": Cost(7, 0.7),
             "settle": Cost(7, 0.2),
-            "open-new": Cost(2, 2.15),
+            "open-new": Cost(3, 2.15),
             "open-old": Cost(2, 0.08),
+            "flush": Cost(2, 0.1),
         },
         opening={},
         again=1,  # the settling

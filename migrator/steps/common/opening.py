@@ -7,6 +7,12 @@ from migrator.steps.base import Context
 OPENED = "new.opened"
 """Where it is remembered that the new host took mail: when (ISO 8601). Written with the deed that opens its port."""
 
+FLOWS = "cutover.flows"
+"""Where it is remembered when (ISO 8601) the first message that the old host had queued reached the new one."""
+
+PASSABLE = "cutover.passable"
+"""Where it is remembered that the new host takes mail from the old one, though what waited has reasons to stay."""
+
 CACHED = "dns.cached"
 """Where it is remembered for how many seconds caches may hold the new host's address: the TTL given to it."""
 

@@ -76,15 +76,18 @@ def run_for_domains(context: Context, host: HostName = "old") -> str:
     Only these, however young they are and however busy the host: a run over all of a queue with dead destinations
     takes hours.
     """
-    configuration = parse_cf(context.facts(host).cf)
-    purge = ""
-    if status := configuration.host_status_directory:
-        folder = status if status.startswith("/") else f"{configuration.queue_directory}/{status}"
-        # It remembers that the other host refused connections, and would keep it from being tried.
-        purge = f"if [ -d {shlex.quote(folder)} ]; then find {shlex.quote(folder)} -type f -delete; fi\n"
     # One run for all domains, for each run reads every file of the queue.
     limits = " ".join(f"-qR{shlex.quote('@' + domain)}" for domain in context.plan.domains)
-    return f"{purge}sendmail -OMinQueueAge=0 -OQueueLA=1000 {limits}\n"
+    return f"{purge(context, host)}sendmail -OMinQueueAge=0 -OQueueLA=1000 {limits}\n"
+
+
+def purge(context: Context, host: HostName = "old") -> str:
+    """Return the script that forgets which hosts refused connections: it would keep the other one from being tried."""
+    configuration = parse_cf(context.facts(host).cf)
+    if not (status := configuration.host_status_directory):
+        return ""
+    folder = status if status.startswith("/") else f"{configuration.queue_directory}/{status}"
+    return f"if [ -d {shlex.quote(folder)} ]; then find {shlex.quote(folder)} -type f -delete; fi\n"
 
 
 def run_of(messages: Sequence[QueuedMessage]) -> str:

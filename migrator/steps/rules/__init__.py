@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from migrator.steps.base import Context
-from migrator.steps.rules import host, identity, keys, made, mail, plan, routes, ways_in
+from migrator.steps.rules import host, identity, keys, made, mail, plan, ports, routes, ways_in
 from migrator.steps.rules.finding import Both, Finding, Level, look_at_both
 
 __all__ = ["HOST_RULES", "PLAN_RULES", "RULES", "Finding", "Level", "hosts"]
@@ -19,6 +19,7 @@ HOST_RULES: tuple[Callable[[Both], Iterator[Finding]], ...] = (
     host.maps,
     host.programs,
     host.firewall,
+    ports.reach,
     host.clock,
     keys.left_keys,
     ways_in.ways_in,

@@ -1,0 +1,29 @@
+"""A cutover that opened the new host is undone by itself: what that host took meanwhile comes back with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from migrator.change import Change, Undo
+from migrator.steps.base import Context
+from migrator.steps.common.opening import opened
+from migrator.steps.homeward.bring_home import BringMailHome, known_script
+
+
+class BringBack(BringMailHome):
+    """Bring home what the new host delivered while it was open to the old one: nothing is overwritten or doubled."""
+
+    name = "bring-back"
+    after = "close-again"
+
+    def changes(self, context: Context) -> Iterator[Change]:
+        """Yield one change a tree, and a note for the next cutover's copy: what stands there now is home as well."""
+        if not opened(context):
+            return
+        yield from super().changes(context)
+        yield Change("note on the new host that all its mail is home", known_script(context), Undo.NOT_NEEDED)
+
+    def verify(self, context: Context) -> None:
+        """Compare the mailboxes anew, where the new host was opened. Raises VerifyFailed naming what is not home."""
+        if opened(context):
+            super().verify(context)
