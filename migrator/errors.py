@@ -73,6 +73,10 @@ class JournalDamaged(Refused):
     """The journal has a line that cannot be read and is not its torn last one."""
 
 
+class JournalNewer(JournalDamaged):
+    """The journal has a line that only a later version of the program can read: it is whole, and stays as it is."""
+
+
 class Locked(MigrateError):
     """Another run of this plan holds its lock."""
 

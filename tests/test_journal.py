@@ -30,7 +30,7 @@ from migrator.change import (
     Undo,
     Upload,
 )
-from migrator.errors import JournalDamaged, Locked
+from migrator.errors import JournalDamaged, JournalNewer, Locked
 from migrator.event import Event, Kind
 from migrator.journal import Journal, JournalError, Lock, Scratch, State, decode, encode, read_state
 
@@ -141,6 +141,50 @@ class TestFile:
             Journal(folder)
         assert "head -n 1" in (caught.value.advice or "")
         assert caught.value.exit_code == 3
+
+    @pytest.mark.parametrize(
+        ("change", "what"),
+        [
+            ({"kind": "mailboxes_frozen"}, "the event 'mailboxes_frozen'"),
+            ({"kind": "run_started", "data": {"format": 3, "whatever": []}}, "the format 3"),
+            ({"format": 4}, "the format 4"),
+            ({"do": {"kind": "freeze", "host": "old"}}, "the command 'freeze'"),
+            ({"undo": {"kind": "thaw", "host": "old"}}, "the command 'thaw'"),
+            ({"undo": "by hand"}, "the undo 'by hand'"),
+            ({"undo": {"kind": "shell", "host": "old", "script": "true", "as_user": "mail"}}, "'as_user'"),
+            (
+                {
+                    "undo": {
+                        "kind": "upload",
+                        "host": "old",
+                        "files": [{"path": "/etc/aliases", "label": "x"}],
+                    }
+                },
+                "'label'",
+            ),
+            ({"unless": "the host is lost"}, "'unless' of a change"),
+        ],
+    )
+    def test_a_line_of_a_newer_version_is_told_as_that_and_nothing_is_to_be_cut(
+        self, folder: Path, change: dict[str, object], what: str
+    ) -> None:
+        shell = Change("look", Shell("old", "true"), Shell("old", "true"))
+        planned = event(Kind.CHANGE_PLANNED, "survey", change=encode(shell))
+        journal = write(folder, event(Kind.STEP_STARTED, "survey"), planned, event(Kind.STEP_DONE, "survey"))
+        journal.close()
+        lines = [json.loads(line) for line in journal.path.read_text().splitlines()]
+        of_change = {"do", "undo", "unless"} & change.keys()
+        (lines[1]["data"]["change"] if of_change else lines[1]).update(change)
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        journal.path.write_text(text)
+        for read in (Journal, read_state):
+            with pytest.raises(JournalNewer, match=r"line 2.*written by a newer version") as caught:
+                read(folder)
+            assert what in caught.value.message
+            assert caught.value.exit_code == 3
+            assert "cut the file" not in (caught.value.advice or "")
+            assert "head -n" not in (caught.value.advice or "")
+        assert journal.path.read_text() == text
 
     def test_a_missing_line_is_noticed(self, folder: Path) -> None:
         journal = write(folder, *(event(Kind.STEP_DONE, name) for name in ("one", "two", "three")))

@@ -6,9 +6,10 @@ from collections.abc import Callable, Collection, Generator, Iterable, Iterator,
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from migrator import __version__
 from migrator.change import Change, Undo, Upload
 from migrator.engine.chronicle import Chronicle, headline
-from migrator.errors import Interrupted, MigrateError, Refused
+from migrator.errors import Interrupted, JournalDamaged, MigrateError, Refused
 from migrator.event import Event, Kind
 from migrator.journal import Deed, JournalError, State
 from migrator.steps.base import Context, Phase, Step
@@ -45,7 +46,9 @@ def roll_back(
     ahead = tuple(homeward) if cutover_begun(steps, state) else ()
     for step in (*asked_before(steps, state, homeward), *ahead):
         step.before_rollback(context)
-    yield chronicle.tell(Kind.ROLLBACK_STARTED, text=context.plan.name, steps=told(ahead))
+    yield chronicle.tell(
+        Kind.ROLLBACK_STARTED, text=context.plan.name, steps=told(ahead), version=__version__
+    )
     yield from undo_all(executor, chronicle, deeds, again="migrate rollback")
     for name in [name for name in begun if state.steps[name].state != "undone"]:
         yield chronicle.tell(Kind.STEP_UNDONE, name, "undone")
@@ -76,7 +79,7 @@ def undoable(
     or may have been, cannot be undone, or where a file that an undo puts back was edited since.
     """
     places = {name: place for place, name in enumerate(order_of(steps, state))}
-    known = [(deed, deed.change) for deed in state.undoable() if names is None or deed.step in names]
+    known = [(deed, _change_of(deed)) for deed in state.undoable() if names is None or deed.step in names]
     # Stable: newest first in each step. What belongs to no step is a note, and comes last.
     known.sort(key=lambda undoing: -places.get(undoing[0].step or "", -1))
     if final := [undoing for undoing in known if undoing[1].undo is Undo.IMPOSSIBLE]:
@@ -138,6 +141,19 @@ def cutover_begun(steps: Iterable[Step], state: State) -> bool:
 def told(steps: Sequence[Step]) -> list[list[str]]:
     """Return name, phase and headline of each step, as the record keeps them."""
     return [[step.name, step.phase.value, headline(step)] for step in steps]
+
+
+def _change_of(deed: Deed) -> Change:
+    try:
+        return deed.change
+    except ValueError as error:
+        raise JournalDamaged(
+            f"Line {deed.sequence} of the journal holds a change that cannot be read: {deed.summary}",
+            host="operator",
+            expected="a change and what undoes it",
+            seen=str(error).partition("\n")[0],
+            advice="nothing was touched; put back a copy of the journal from a backup",
+        ) from error
 
 
 def _undo(

@@ -9,9 +9,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from migrator.errors import JournalDamaged, MigrateError
+from migrator import __version__
+from migrator.errors import JournalDamaged, JournalNewer, MigrateError
 from migrator.event import Event, Kind
 from migrator.journal.folder import JournalError, make_folder, sync_folder, unwritable
+from migrator.journal.newer import unknown
 from migrator.journal.state import State
 
 FILE = "journal.jsonl"
@@ -116,8 +118,8 @@ class Journal:
 def read_state(folder: Path) -> State:
     """Given a plan's state folder, return what its journal adds up to (nothing where there is none).
 
-    Changes nothing. Raises JournalDamaged where a line that is not a torn last one cannot be read, and
-    JournalError where the file cannot be opened.
+    Changes nothing. Raises JournalDamaged where a line that is not a torn last one cannot be read (JournalNewer where a
+    later version wrote it), and JournalError where the file cannot be opened.
     """
     with unwritable(folder / FILE):
         return _replay(folder / FILE)[0] if (folder / FILE).exists() else State()
@@ -157,6 +159,8 @@ def _replay(path: Path) -> tuple[State, int, int]:
                 break
             try:
                 content = json.loads(line)
+                if what := unknown(content):
+                    raise _newer(path, number, what, state.version)
                 if content["sequence"] != number:
                     raise ValueError(f"it has the number {content['sequence']}: lines are missing or doubled")
                 state.fold(number, _event(content))
@@ -164,6 +168,17 @@ def _replay(path: Path) -> tuple[State, int, int]:
                 raise _damaged(path, number, error) from error
             sequence, size = number, size + len(line)
     return state, sequence, size
+
+
+def _newer(path: Path, number: int, what: str, version: str) -> JournalNewer:
+    return JournalNewer(
+        f"{path}, line {number}: this journal was written by a newer version of migrate: the line holds {what}",
+        host="operator",
+        expected=f"what version {__version__} knows",
+        seen=what + (f"; the last run that tells its version was one of {version}" if version else ""),
+        advice="use the version of migrate that wrote it, here as well (`migrate --version`). The file is whole: leave "
+        "it as it is, for what is cut away a rollback does not undo. Nothing was touched",
+    )
 
 
 def _damaged(path: Path, number: int, reason: Exception) -> JournalDamaged:

@@ -232,6 +232,7 @@ class State:
 
     def _rollback_started(self, _sequence: int, event: Event) -> None:
         self.rolling_back, self.complete, self.going_back = True, False, {}
+        self.version = str(event.data.get("version", self.version))
         known = [name for name, _, _ in self.chain]
         ahead = [(str(name), str(phase), str(line)) for name, phase, line in event.data.get("steps", ())]
         self.chain += [step for step in ahead if step[0] not in known]
