@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,6 +31,13 @@ class MigrateError(Exception):
         self.expected = expected
         self.seen = seen
         self.advice = advice
+
+
+def sentences(advices: Iterable[str]) -> str:
+    """Given what to do about several things, "" among them, return it as sentences, each once, with stops between."""
+    parts = list(dict.fromkeys(advice.strip() for advice in advices if advice.strip()))
+    stopped = [f"{part.rstrip('.')}." for part in parts[:-1]] + parts[-1:]
+    return " ".join(stopped[:1] + [part[0].upper() + part[1:] for part in stopped[1:]])
 
 
 @dataclass(frozen=True, slots=True)

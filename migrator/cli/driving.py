@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import typer
 
-from migrator.cli.finding import expect_name, found
+from migrator.cli.finding import expect_files, expect_name, found
 from migrator.cli.outcome import Call
 from migrator.cli.signals import Shield
 from migrator.cli.streams import silence
@@ -47,6 +47,7 @@ class Wishes:
     yes: bool = False
     force: frozenset[str] = frozenset()
     accept_plan_change: bool = False
+    full: bool = False
 
 
 def run(call: Call, state_root: Path | None, wishes: Wishes) -> int:
@@ -54,7 +55,7 @@ def run(call: Call, state_root: Path | None, wishes: Wishes) -> int:
 
     Raises the MigrateError that ended it.
     """
-    plan = load(call.plan, state_root=state_root)
+    plan = load(call.plan, state_root=state_root, files=True)
     state = read_state(plan.state_dir)
     if call.command == "resume" and not state.begun:
         raise UsageError(
@@ -83,7 +84,7 @@ def run(call: Call, state_root: Path | None, wishes: Wishes) -> int:
                 journal,
                 tools.context,
                 turning=turning(),
-                confirm=_question(call, plan, report, yes=wishes.yes),
+                confirm=_question(call, report, _moves(plan), yes=wishes.yes),
                 wait=wishes.wait,
             )
             events = engine.run(until=wishes.until, accept_plan_change=wishes.accept_plan_change)
@@ -103,6 +104,7 @@ def rollback(call: Call, state_root: Path | None, wishes: Wishes) -> int:
         nothing = f"nothing was done by the journal in {plan.state_dir}, so there is nothing to undo"
         _tell(call, Kind.MESSAGE, f"{plan.name}: {nothing}")
         return 0
+    expect_files(plan)
     if known.told:
         _tell(call, Kind.MESSAGE, known.told)
     if wishes.dry_run:
@@ -120,6 +122,7 @@ def rollback(call: Call, state_root: Path | None, wishes: Wishes) -> int:
                 journal,
                 tools.context,
                 homeward=homeward(),
+                confirm=_question(call, report, _moves_back(plan), yes=wishes.yes),
                 wait=wishes.wait,
             )
             _follow(engine.rollback(), report, shield, call)
@@ -133,7 +136,7 @@ def check(call: Call, state_root: Path | None) -> int:
     from migrator.cli.wiring import wired
     from migrator.report.findings import show
 
-    plan = load(call.plan, state_root=state_root)
+    plan = load(call.plan, state_root=state_root, files=True)
     state = read_state(plan.state_dir)
     with Shield().listening(), wired(plan, frozenset(), lambda _event: None) as tools:
         rows = [
@@ -163,7 +166,8 @@ def _rehearse(call: Call, plan: Plan, wishes: Wishes, state: State) -> int:
         stack.callback(report.close)
         stack.enter_context(shield.listening())
         tools = stack.enter_context(wired(plan, wishes.force, report.show))
-        rehearsal = Rehearsal(chain.steps, tools.dry(), state, tools.context, homeward=homeward())
+        dry = tools.dry(full=True) if wishes.full else tools.dry()
+        rehearsal = Rehearsal(chain.steps, dry, state, tools.context, homeward=homeward())
         if call.command == "rollback":
             events = rehearsal.rollback()
         else:
@@ -252,18 +256,27 @@ def _keeper(journal: Journal, report: Report) -> Callable[[Event], None]:
     return tell
 
 
-def _question(call: Call, plan: Plan, report: Report, *, yes: bool) -> Callable[[str], bool]:
+def _moves(plan: Plan) -> str:
+    return f"From here on mail for {', '.join(plan.domains)} moves to {plan.new.ssh}"
+
+
+def _moves_back(plan: Plan) -> str:
+    return f"From here on mail for {', '.join(plan.domains)} moves back to {plan.old.ssh}"
+
+
+def _question(call: Call, report: Report, moves: str, *, yes: bool) -> Callable[[str], bool]:
+    words = "move back" if call.command == "rollback" else "move"
+
     def ask(told: str) -> bool:
         if yes:
             return True
         if not sys.stdin.isatty():
             raise Refused(
-                "Nobody can be asked whether mail may move now: this is no terminal",
+                f"Nobody can be asked whether mail may {words} now: this is no terminal",
                 host="operator",
                 advice=f"answer ahead: `{call.typed('', '--yes')}`",
             )
         report.close()
-        moves = f"From here on mail for {', '.join(plan.domains)} moves to {plan.new.ssh}"
         return typer.confirm(f"{moves}; {clean(told)}. Go on?" if told else f"{moves}. Go on?", err=True)
 
     return ask

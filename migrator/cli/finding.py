@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from migrator.errors import PlanError, Refused
+from migrator.errors import Fault, PlanError, Refused
 from migrator.journal import FILE, State, read_state
 from migrator.journal.journalled import journalled
 from migrator.plan import Plan, load
+from migrator.plan.files import absent
 from migrator.plan.flat import differences
 from migrator.plan.whole import unflatten
 
@@ -59,6 +60,16 @@ def expect_name(today: Plan, *, done: bool = True) -> None:
                 seen=f'name = "{today.name}"',
                 advice=f"put the name {name} back into [migration]; another migration takes a plan of its own",
             )
+
+
+def expect_files(plan: Plan) -> None:
+    """Raise PlanError where a file of this machine is not there that the plan's way to hosts or name servers needs.
+
+    The plan may be the journal's, of which no line can be named.
+    """
+    missing = absent(plan, without=("new.sendmail",))
+    if missing:
+        raise PlanError(str(plan.path), [Fault(key, None, complaint) for key, complaint in missing.items()])
 
 
 def _without_today(path: Path, state_root: Path | None, error: PlanError) -> Found:

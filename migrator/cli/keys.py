@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from migrator.cli.finding import found
+from migrator.cli.finding import expect_files, found
 from migrator.cli.outcome import Call
 from migrator.cli.signals import Shield
 from migrator.errors import Refused, UsageError
@@ -25,6 +25,7 @@ def remove_keys(call: Call, state_root: Path | None, *, yes: bool) -> int:
     from migrator.steps.remove_key import RemoveKey, removals
 
     plan = found(call.plan, state_root).plan  # of a migration that was begun: its hosts have the key
+    expect_files(plan)
     with Lock(plan.state_dir), Shield().listening():
         state = read_state(plan.state_dir)
         if state.begun and not state.complete and not yes:

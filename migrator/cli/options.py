@@ -40,6 +40,7 @@ DryRun = Annotated[
     bool,
     typer.Option("--dry-run", help="Show every command, file difference and DNS update; change nothing."),
 ]
+Full = Annotated[bool, typer.Option("--full", help="With --dry-run: show also long files and scripts whole.")]
 Until = Annotated[
     str | None,
     typer.Option(
@@ -51,6 +52,7 @@ Until = Annotated[
 ]
 Wait = Annotated[bool, typer.Option("--wait", help="Sleep through a wait instead of ending with 75.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Answer the one question asked before mail is moved.")]
+YesBack = Annotated[bool, typer.Option("--yes", help="Answer the one question asked where mail has moved.")]
 Force = Annotated[
     list[str] | None,
     typer.Option(

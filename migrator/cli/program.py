@@ -119,6 +119,7 @@ def check(
 def run(
     plan: options.PlanPath,
     dry_run: options.DryRun = False,
+    full: options.Full = False,
     until: options.Until = None,
     wait: options.Wait = False,
     yes: options.Yes = False,
@@ -136,13 +137,14 @@ def run(
       migrate run --until presync example.toml   copies the bulk of the mail ahead
       migrate run --wait --yes example.toml      goes to the end, unattended
     """
-    _drive("run", plan, state_dir, dry_run, until, wait, yes, force, accept_plan_change, json, debug)
+    _drive("run", plan, state_dir, dry_run, full, until, wait, yes, force, accept_plan_change, json, debug)
 
 
 @app.command(short_help="Go on where the last run stopped.")
 def resume(
     plan: options.PlanPath,
     dry_run: options.DryRun = False,
+    full: options.Full = False,
     until: options.Until = None,
     wait: options.Wait = False,
     yes: options.Yes = False,
@@ -158,7 +160,7 @@ def resume(
     Example:
       migrate resume example.toml
     """
-    _drive("resume", plan, state_dir, dry_run, until, wait, yes, force, accept_plan_change, json, debug)
+    _drive("resume", plan, state_dir, dry_run, full, until, wait, yes, force, accept_plan_change, json, debug)
 
 
 @app.command(short_help="Show where a migration stands.")
@@ -184,7 +186,9 @@ def status(
 def rollback(
     plan: options.PlanPath,
     dry_run: options.DryRun = False,
+    full: options.Full = False,
     wait: options.Wait = False,
+    yes: options.YesBack = False,
     force: options.Force = None,
     json: options.Json = False,
     state_dir: options.StateDir = None,
@@ -192,7 +196,8 @@ def rollback(
 ) -> None:
     """Undo what the journal says was done, and bring home mail that the new host took; also after the end.
 
-    Refuses before touching anything where that cannot be done. Interrupted, it goes on when typed again.
+    Asks once where mail has moved. Refuses before touching anything where that cannot be done. Interrupted, it
+    goes on when typed again.
 
     \b
     Examples:
@@ -202,7 +207,7 @@ def rollback(
     from migrator.cli import driving
 
     call = Call("rollback", plan, json, debug)
-    wishes = driving.Wishes(dry_run=dry_run, wait=wait, force=frozenset(force or ()))
+    wishes = driving.Wishes(dry_run=dry_run, wait=wait, yes=yes, force=frozenset(force or ()), full=full)
     with outcome(call):
         raise typer.Exit(driving.rollback(call, state_dir, wishes))
 
@@ -224,6 +229,7 @@ def _drive(
     plan: Path,
     state_dir: Path | None,
     dry_run: bool,
+    full: bool,
     until: str | None,
     wait: bool,
     yes: bool,
@@ -235,7 +241,7 @@ def _drive(
     from migrator.cli import driving
 
     call = Call(command, plan, json, debug)
-    wishes = driving.Wishes(dry_run, until, wait, yes, frozenset(force or ()), accept_plan_change)
+    wishes = driving.Wishes(dry_run, until, wait, yes, frozenset(force or ()), accept_plan_change, full)
     with outcome(call):
         raise typer.Exit(driving.run(call, state_dir, wishes))
 

@@ -31,7 +31,7 @@ class Tools:
 
     context: Context
     live: Callable[[], LiveExecutor]
-    dry: Callable[[], DryRunExecutor]
+    dry: Callable[..., DryRunExecutor]
 
 
 @contextmanager
@@ -65,7 +65,9 @@ def wired(plan: Plan, force: frozenset[str], notify: Callable[[Event], None]) ->
         yield Tools(
             context,
             live=lambda: LiveExecutor(plan, {"old": old, "new": new}, notify=notify, spared=spared),
-            dry=lambda: DryRunExecutor(plan, {"old": old, "new": new}, notify=notify, spared=spared),
+            dry=lambda *, full=False: DryRunExecutor(
+                plan, {"old": old, "new": new}, notify=notify, spared=spared, full=full
+            ),
         )
 
 

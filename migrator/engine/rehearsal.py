@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from migrator.change import Change, Command, Note, Undo
+from migrator.change import Change, Command, Note, Rsync, Undo
 from migrator.engine.rollback import asked_before, cutover_begun, undoable
 from migrator.engine.run import CONFIRMED, Engine, Events
 from migrator.errors import HostError, Interrupted, MigrateError, NotReady, Refused, StartOver
@@ -143,6 +143,11 @@ class Rehearsal(Engine):
             # What comes after a wait meets another world than this one.
             self._open = True
             yield self._chronicle.waiting(step.name, error, goes_on=True)
+        elif self._open and isinstance(error, StartOver):
+            # What an earlier step would have done is not done: that it "no longer holds" would be nonsense.
+            yield self._tell(
+                Kind.CHECK_OPEN, step.name, f"starts only where what {error.step} did still holds by then"
+            )
         elif self._open or isinstance(error, StartOver):
             words = error.message if isinstance(error, MigrateError) else f"{error} is not known yet"
             yield self._tell(Kind.CHECK_OPEN, step.name, f"as things are now: {words}")
@@ -171,5 +176,7 @@ class Rehearsal(Engine):
         preview = "" if isinstance(command, Undo | Note) else self._previews.preview(command)
         host = change.do.host if isinstance(command, Undo) else command.host
         summary = f"undo: {change.summary}" if undo else change.summary
+        # A pass is called what it is ("the sweep: …"), and a preview says what would be done.
+        summary = f"make {summary}" if isinstance(command, Rsync) else summary
         summary = f"note: {summary}" if isinstance(command, Note) else summary
         return self._tell(Kind.CHANGE_PREVIEW, step, preview, host=host, summary=summary)

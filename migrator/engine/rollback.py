@@ -13,6 +13,7 @@ from migrator.errors import Interrupted, JournalDamaged, MigrateError, Refused
 from migrator.event import Event, Kind
 from migrator.journal import Deed, JournalError, State
 from migrator.steps.base import Context, Phase, Step
+from migrator.steps.common.opening import OPENED
 
 if TYPE_CHECKING:
     from migrator.executor import Executor
@@ -31,6 +32,7 @@ def roll_back(
     context: Context,
     homeward: Sequence[Step],
     drive: Callable[[Step], Events],
+    confirm: Callable[[str], bool] = lambda _told: True,
 ) -> Events:
     """Undo what the record says was done or begun, then go `homeward`, and yield what happens.
 
@@ -38,7 +40,7 @@ def roll_back(
     the plan of today does not have is undone like any other. Given the steps of today, what executes commands, the
     record, what steps may look at (with the record's plan), and the steps that bring home the mail of a cutover that
     was begun, with what drives one of them. Raises Refused before anything is touched where a change cannot be
-    undone, or where a step refuses.
+    undone, where a step refuses, or where mail has moved and `confirm`, which is told since when, does not say yes.
     """
     state = chronicle.state
     deeds = undoable(steps, state, context)
@@ -46,6 +48,7 @@ def roll_back(
     ahead = tuple(homeward) if cutover_begun(steps, state) else ()
     for step in (*asked_before(steps, state, homeward), *ahead):
         step.before_rollback(context)
+    _ask(state, confirm)
     yield chronicle.tell(
         Kind.ROLLBACK_STARTED, text=context.plan.name, steps=told(ahead), version=__version__
     )
@@ -55,6 +58,24 @@ def roll_back(
     for step in ahead:
         yield from drive(step)
     yield chronicle.tell(Kind.ROLLBACK_DONE, text="everything is as it was before")
+
+
+def moved_since(state: State) -> str:
+    """Return since when (ISO 8601) the new host takes mail, which a rollback brings home; "" where it never did."""
+    remembered = (deed.data["remember"].get(OPENED) for deed in state.undoable())
+    return min(filter(None, remembered), default="")
+
+
+def _ask(state: State, confirm: Callable[[str], bool]) -> None:
+    """Raise Refused where mail moves back and nobody wants that; a rollback that goes on was agreed to before."""
+    since = moved_since(state)
+    if not since or state.rolling_back or confirm(f"the new host takes mail since {since}"):
+        return
+    raise Refused(
+        "Nothing was undone: the question whether mail may move back was not answered with yes",
+        host="operator",
+        advice="type the command again when it may",
+    )
 
 
 def undo_all(executor: Executor, chronicle: Chronicle, deeds: Sequence[Undoing], *, again: str) -> Events:

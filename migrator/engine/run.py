@@ -54,8 +54,8 @@ class Engine:
 
     Given the steps in their order, what executes commands, the record of what was done, and what steps may
     look at. `homeward` are the steps that end the rollback of a begun cut-over, `turning` those that begin the way back
-    of one that is undone by itself. `confirm` is asked once, before
-    the first step of the cut-over, with what is predicted of it; with `wait`, a run sleeps through waits.
+    of one that is undone by itself. `confirm` is asked once: before the first step of the cut-over, with what is
+    predicted of it, and before a rollback after which mail moves back. With `wait`, a run sleeps through waits.
     """
 
     def __init__(
@@ -113,6 +113,7 @@ class Engine:
                 self._context,
                 self._homeward,
                 self._unless_finished,
+                self._confirm,
             )
         except Interrupted:
             yield self._chronicle.interrupted(None, "rollback")

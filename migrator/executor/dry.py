@@ -22,11 +22,17 @@ _AUTHINFO = re.compile(r"(\s*AuthInfo:\S*\s+)\S.*", re.IGNORECASE | re.DOTALL)
 
 _SHOWN = 20
 
+FULL = "--full shows them"
+
+LONGEST = 40
+"""How many changed lines of a file, or lines of a script, are shown; a longer one is told, unless all is asked for."""
+
 
 class DryRunExecutor:
     """Previews commands. Given the plan, both hosts, and what is told messages, of which a rehearsal has none.
 
     `spared` tells what of the trees belongs to the hosts themselves.
+    What is longer than a person reads is told by its size, unless it is to be shown in full.
     """
 
     def __init__(
@@ -36,7 +42,9 @@ class DryRunExecutor:
         *,
         notify: Callable[[Event], None],
         spared: Callable[[], Spared] = Spared,
+        full: bool = False,
     ) -> None:
+        self._longest = None if full else LONGEST
         self._plan = plan
         self._copies = RsyncCopies(plan, hosts["old"], hosts["new"], spared=spared)
         self._notify = notify
@@ -58,7 +66,7 @@ class DryRunExecutor:
         """Return what a command would do: the script, the difference of every file, the records, rsync's counts."""
         match command:
             case Shell():
-                return f"on the {command.host} host:\n{_indented(command.shown or command.script)}"
+                return f"on the {command.host} host:\n{self._script(command.shown or command.script)}"
             case Upload():
                 return self._upload(command)
             case Rsync():
@@ -77,12 +85,19 @@ class DryRunExecutor:
 
     def _upload(self, command: Upload) -> str:
         parts = [f"on the {command.host} host:"]
-        parts += [_difference(edit) for edit in command.files]
+        parts += [_difference(edit, self._longest) for edit in command.files]
         if command.then:
             parts.append(
-                f"then, and where it fails everything is put back:\n{_indented(command.shown or command.then)}"
+                "then, and where it fails everything is put back:\n"
+                f"{self._script(command.shown or command.then)}"
             )
         return "\n".join(parts)
+
+    def _script(self, script: str) -> str:
+        lines = host_text.lines(script.strip())
+        if self._longest is not None and len(lines) > self._longest:
+            return _indented(f"a script of {len(lines)} lines ({FULL})")
+        return _indented(script)
 
     def _rsync(self, command: Rsync) -> str:
         return "\n".join(self._pass(command, index) for index in command.trees)
@@ -108,14 +123,18 @@ class DryRunExecutor:
         return "\n".join([f"{words}: {len(found) or 'no'} files", *found[:_SHOWN], *more])
 
 
-def _difference(edit: FileEdit) -> str:
+def _difference(edit: FileEdit, longest: int | None) -> str:
     before, after = _lines(edit.before), _lines(edit.after)
     if before is None or after is None:
         return f"{edit.path}: {_size(edit.before)} becomes {_size(edit.after)}"
     old_name = "/dev/null" if edit.before is None else edit.path
     new_name = "/dev/null" if edit.after is None else edit.path
-    found = "\n".join(difflib.unified_diff(before, after, old_name, new_name, lineterm=""))
-    return found or f"{edit.path}: {'as it is' if edit.check else 'put back'}"
+    found = list(difflib.unified_diff(before, after, old_name, new_name, lineterm=""))
+    added, removed = (sum(line.startswith(sign) for line in found[2:]) for sign in "+-")
+    if longest is not None and added + removed > longest:
+        what = "a new file, " if edit.before is None else "removed, " if edit.after is None else ""
+        return f"{edit.path}: {what}{added} lines added and {removed} removed ({FULL})"
+    return "\n".join(found) or f"{edit.path}: {'as it is' if edit.check else 'put back'}"
 
 
 def _lines(content: bytes | None) -> list[str] | None:

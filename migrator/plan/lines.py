@@ -23,6 +23,10 @@ class Lines:
         self._lines: dict[str, int] = {}
         _Scanner(text, self._lines).document()
 
+    def holds(self, key: str) -> bool:
+        """Return whether a dotted key is written in the plan."""
+        return key in self._lines
+
     def of(self, key: str) -> int | None:
         """Given a dotted key such as `sync[1].from`, return its line, else that of the table that lacks it.
 

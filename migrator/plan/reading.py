@@ -10,6 +10,7 @@ from pathlib import Path
 
 from migrator.errors import Fault, PlanError
 from migrator.plan import copying, places, sections, values
+from migrator.plan.files import absent
 from migrator.plan.lines import Lines
 from migrator.plan.sendmail import sendmail
 from migrator.plan.shapes import HostPlan, Plan
@@ -28,8 +29,10 @@ _AT_LINE = re.compile(r"\(at line (\d+), column \d+\)$")
 _NAME = values.matching(r"[a-z0-9][a-z0-9-]{0,39}", "1 to 40 of a-z, 0-9 and -, beginning with none of -")
 
 
-def load(path: Path, *, state_root: Path | None = None) -> Plan:
+def load(path: Path, *, state_root: Path | None = None, files: bool = False) -> Plan:
     """Given the path of a plan, and the folder of all state if not `.migrate` beside it, return the plan.
+
+    With `files`, a file of this machine that the plan names and that is not there is a fault, too.
 
     Raises PlanError with every fault: its dotted key, its line, and why.
     """
@@ -40,6 +43,10 @@ def load(path: Path, *, state_root: Path | None = None) -> Plan:
     root = Table(parsed, "", faults)
     plan = _plan(root, path, faults, state_root)
     root.close()
+    if files:
+        for key, complaint in absent(plan, lambda key, _path: lines.holds(key)).items():
+            if not faults.concern(key):
+                faults.add(key, complaint)
     if found := faults.in_order():
         raise PlanError(str(path), found)
     return plan

@@ -24,6 +24,8 @@ class RestoreTtl(Step):
         wanted = int(plan.dns.restore_ttl.total_seconds())
         before = zone.records(context)
         after = tuple(zone.with_ttl(one, wanted) for one in before)
+        if zone.still_old(context):  # a dry run shows what the name will lead to by then
+            after = zone.moved(context, before, wanted)
         if before == after:
             return
         if plan.dns.update == "manual":

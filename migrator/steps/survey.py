@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from migrator.change import Change
-from migrator.errors import Refused
+from migrator.errors import Refused, sentences
 from migrator.steps.base import Context, Phase, Step
 from migrator.steps.common import claim
 from migrator.steps.common.configure import read
@@ -56,6 +56,6 @@ def _expect_none_failed(context: Context, findings: Iterable[Finding]) -> None:
             "; ".join(f"{finding.name}: {finding.text}" for finding in failed),
             host=failed[0].host,
             seen="\n".join(finding.detail for finding in failed if finding.detail) or None,
-            advice=" ".join(dict.fromkeys(finding.advice for finding in failed if finding.advice)),
+            advice=sentences(finding.advice for finding in failed),
             lifted_by=failed[0].name,
         )

@@ -25,6 +25,12 @@ class VerifyDns(Step):
         """
         if self.name in context.memory:
             return
+        if zone.still_old(context):
+            # What a dry run hears now is what move-dns ends.
+            yield Change(
+                f"what each server says of {context.plan.mail_host} by then", Note(), Undo.NOT_NEEDED
+            )
+            return
         for answer in (*zone.answers(context), *context.names.resolvers(context.plan.mail_host)):
             if answer.addresses or answer.error:
                 yield Change(_words(context, answer), Note(), Undo.NOT_NEEDED)

@@ -152,3 +152,38 @@ def test_a_complaint_is_returned_and_not_raised() -> None:
 
     assert executor().check(complain) == "not so; seen: this"
     assert executor().check(lambda: None) == ""
+
+
+LONG = "".join(f"line {number}\n" for number in range(60)).encode()
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        (FileEdit("/root/x.sh", None, LONG), "/root/x.sh: a new file, 60 lines added and 0 removed"),
+        (FileEdit("/root/x.sh", LONG, None), "/root/x.sh: removed, 0 lines added and 60 removed"),
+        (FileEdit("/root/x.sh", LONG, LONG.upper()), "/root/x.sh: 60 lines added and 60 removed"),
+    ],
+)
+def test_a_file_of_many_changed_lines_is_told_and_shown_in_full_where_that_is_asked_for(
+    edit: FileEdit, told: str
+) -> None:
+    hosts = {"old": Host("old"), "new": Host("new")}
+    full = DryRunExecutor(make_plan(), hosts, notify=lambda _event: None, full=True)  # type: ignore[arg-type]
+    shown = executor().preview(Upload("old", (edit,)))
+    assert f"{told} (--full shows them)" in shown
+    assert "line 7" not in shown
+    assert "line 7" in full.preview(Upload("old", (edit,)))
+
+
+def test_one_changed_line_of_a_long_file_is_shown() -> None:
+    edit = FileEdit("/etc/mail/access", LONG, LONG.replace(b"line 7\n", b"line seven\n"))
+    assert "+line seven" in executor().preview(Upload("old", (edit,)))
+
+
+def test_a_long_script_is_told_and_shown_in_full_where_that_is_asked_for() -> None:
+    hosts = {"old": Host("old"), "new": Host("new")}
+    full = DryRunExecutor(make_plan(), hosts, notify=lambda _event: None, full=True)  # type: ignore[arg-type]
+    command = Shell("old", LONG.decode())
+    assert "a script of 60 lines (--full shows them)" in executor().preview(command)
+    assert "line 7" in full.preview(command)

@@ -34,7 +34,7 @@ chmod 755 /usr/local/bin/rsync"""
 
 def fail(lab: Lab, *words: str) -> None:
     """Roll back. Raise AssertionError where that does not fail with these words and with what is to be done."""
-    ended = lab.migrate("rollback")
+    ended = lab.migrate("rollback", "--yes")
     assert ended.returncode == 1, ended.stdout + ended.stderr
     for word in ("bring-home", *words, "run the same command again"):
         assert word in ended.stderr, ended.stderr
@@ -55,7 +55,7 @@ def test_half_a_message_is_completed(lab: Lab, outcome: Outcome) -> None:
         fail(lab, "rsync cannot carry home /var/www/web1/user/ of the new host")
         lab.shell("old", f"test -d /run/rsync-was-killed -a ! -e {mailbox}.lock")
         lab.shell("old", "test ! -e /var/lib/migrate/lab/home-0")
-        succeed(lab, "rollback")
+        succeed(lab, "rollback", "--yes")
         outcome.hit("ended with 1; the next rollback completed the message and went on", times=2, kills=2)
         outcome.settle(stage, home="old")
     expect_moved_back(lab)

@@ -73,7 +73,7 @@ def test_a_line_in_the_middle_is_damaged(lab: Lab, outcome: Outcome) -> None:
             lines = whole.splitlines(keepends=True)
             lines[number - 1] = damage + lines[number - 1][40:] if damage != b"" else b""
             path_of(lab).write_bytes(b"".join(lines))
-            for command in (("run", "--yes"), ("rollback",), ("status",)):
+            for command in (("run", "--yes"), ("rollback", "--yes"), ("status",)):
                 refused = lab.migrate(*command)
                 assert refused.returncode == REFUSED, (command, refused.stderr)
                 assert f"line {number}" in refused.stderr

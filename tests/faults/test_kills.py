@@ -64,7 +64,7 @@ def test_a_rollback_is_killed_after_every_line(lab: Lab, outcome: Outcome, last:
             succeed(lab, "run", "--until", "presync")
         stage.readers.stop()
         succeed(lab, "run", "--until", last, "--yes", "--wait")
-        kill_after_every_line(lab, outcome, "rollback")
+        kill_after_every_line(lab, outcome, "rollback", "--yes")
         outcome.hit("each rollback went on from there, and the last one ended with 0", times=0)
         outcome.settle(stage, home="old")
     expect_moved_back(lab)

@@ -24,7 +24,7 @@ def after_each(lab: Lab, outcome: Outcome, names: list[str]) -> None:
         stage.readers.stop()
         for name in names:
             succeed(lab, "run", "--until", name, "--yes", "--wait")
-            succeed(lab, "rollback")
+            succeed(lab, "rollback", "--yes")
             if name in TTL_RESTORED:
                 lab.shell("new", "sh /var/lib/migrate/lab/put-back.*.sh 0")
             assert changed(before, configuration(lab)) == [], name
@@ -55,7 +55,7 @@ def test_the_new_host_goes_on_answering(lab: Lab, outcome: Outcome) -> None:
         stage.readers.stop()
         succeed(lab, "run", "--yes", "--wait")
         ended = stage.new_port.total
-        succeed(lab, "rollback")
+        succeed(lab, "rollback", "--yes")
         outcome.hit(f"closed for {stage.new_port.total - ended:.1f} s in all")
         outcome.settle(stage, home="old")
 
@@ -70,7 +70,7 @@ def test_an_edited_file_is_refused(lab: Lab, outcome: Outcome) -> None:
         assert refused.returncode == 3, refused.stderr
         assert "/etc/mail/mailertable on the old host" in refused.stderr
         assert "--force edited-files" in refused.stderr
-        succeed(lab, "rollback", "--force", "edited-files")
+        succeed(lab, "rollback", "--yes", "--force", "edited-files")
         outcome.hit("refused with 3, naming the file; --force put the file of before back")
         outcome.settle(stage, home="old")
     assert "other.test" not in lab.shell("old", "cat /etc/mail/mailertable 2>/dev/null || true")

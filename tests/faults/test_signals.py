@@ -104,14 +104,14 @@ def test_a_rollback_is_stopped(lab: Lab, outcome: Outcome) -> None:
         refused = lab.migrate("run", "--yes")
         assert refused.returncode == 3, refused.stderr
         assert "migrate rollback" in refused.stderr
-        succeed(lab, "rollback")
+        succeed(lab, "rollback", "--yes")
         outcome.settle(stage, home="old")
     expect_moved_back(lab)
 
 
 def stop_rollback(lab: Lab, sign: signal.Signals) -> None:
     """Stop a rollback at its next undone change; raise AssertionError where it does not end as it should."""
-    argv = lab.migrate_argv("rollback", "--json")
+    argv = lab.migrate_argv("rollback", "--yes", "--json")
     with subprocess.Popen(argv, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:

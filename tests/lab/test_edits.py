@@ -72,7 +72,7 @@ def test_a_smart_host_typed_into_sendmail_cf_is_told_and_never_dropped_unasked(l
     succeed(lab, "run", "--until", "exempt-old", *words)
     assert "mailer relay" not in lab.shell("new", "sendmail -bv someone@elsewhere.test; :")
     assert "192.0.2.9" not in lab.shell("new", FILES)
-    succeed(lab, "rollback")
+    succeed(lab, "rollback", "--yes")
     assert {role: lab.shell(role, FILES) for role in ("old", "new")} == before
     assert "smarthost.example.test" in lab.shell("new", "sendmail -bv someone@elsewhere.test")
     for role in ("old", "new"):

@@ -174,12 +174,12 @@ def test_after_a_rollback_a_second_migration_knows_the_copies_of_the_first_and_i
     log = arrivals.log_path("lab", 0)
     assert lab.exec("new", "test", "-s", log)[0] == 0
     assert lab.shell("new", f"stat -c %a {Path(log).parent} {log}").split() == ["700", "600"]
-    succeed(lab, "rollback")
+    succeed(lab, "rollback", "--yes")
     succeed(lab, "run", "--until", "install-key")
     deliver(lab, MBOX, "own-1")
     expect_refused(lab.migrate("run", "--until", "presync"), MBOX)
     assert tokens(lab, MBOX)["own-1"] == 1
-    succeed(lab, "rollback")
+    succeed(lab, "rollback", "--yes")
     lab.shell("new", f"rm {MBOX}")
     succeed(lab, "run", "--until", "presync")
 

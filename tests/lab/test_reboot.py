@@ -39,7 +39,7 @@ def test_the_new_host_stays_closed_through_a_reboot_until_the_copy_is_verified(l
     lab.reboot("new")
     assert not accepts(lab.place.new, 25)
     # What a rollback brings back starts at boot as it did before.
-    succeed(lab, "rollback")
+    succeed(lab, "rollback", "--yes")
     assert lab.shell("new", RC_LINKS) == links
     expect_no_trace(lab, "new")
     lab.reboot("new")

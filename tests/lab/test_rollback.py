@@ -81,7 +81,7 @@ def test_hold_can_go_back_before_the_new_host_opens(lab: Lab) -> None:
         stage.queue_on_old(1, "user11@example.test")
         to_the_final_copy(lab, stage)
         rehearse_the_way_back(lab)
-        succeed(lab, "rollback")
+        succeed(lab, "rollback", "--yes")
         account = stage.end(home="old")
     assert account.clean, stage.told(account)
     assert stage.old_port.longest < CLOSED_SECONDS, stage.ports()
@@ -93,7 +93,7 @@ def test_firewall_can_go_back_before_the_new_host_opens(firewall_lab: Lab) -> No
     before = configuration(firewall_lab)
     with scene(firewall_lab, rate=RATE) as stage:
         to_the_final_copy(firewall_lab, stage)
-        succeed(firewall_lab, "rollback")
+        succeed(firewall_lab, "rollback", "--yes")
         account = stage.end(home="old")
     assert account.clean, stage.told(account)
     assert changed(before, configuration(firewall_lab)) == []
@@ -107,7 +107,7 @@ def test_hold_can_go_back_after_the_new_host_took_mail(lab: Lab) -> None:
         stage.readers.stop()
         succeed(lab, "run", "--until", "smoke", "--yes", "--wait")
         expect_mail_at(stage, lab.place.new)
-        succeed(lab, "rollback")
+        succeed(lab, "rollback", "--yes")
         expect_mail_at(stage, lab.place.old)
         account = stage.end(home="old")
     assert account.clean, stage.told(account)
@@ -126,7 +126,7 @@ def test_firewall_can_go_back_after_the_end_and_the_new_host_relays_until_caches
         stage.readers.stop()
         succeed(lab, "run", "--yes", "--wait")
         expect_mail_at(stage, lab.place.new)
-        told = succeed(lab, "rollback")
+        told = succeed(lab, "rollback", "--yes")
         assert "by a timer there" in told
         # The TTL of the end is an hour: until then senders may come to the new host, which hands their mail on.
         expect_mail_at(stage, lab.place.old)

@@ -150,7 +150,7 @@ def test_sudo_allows_what_is_printed_and_the_key_goes_where_sshd_looks(sudo_lab:
     for words in ("new host", "sudo does not let the user act as root", "migrate check PLAN --sudoers"):
         assert words in refused.stderr, refused.stderr
     install_sudoers(lab, "new", printed["new"])
-    succeed(lab, "rollback")
+    succeed(lab, "rollback", "--yes")
     assert lab.shell("old", "grep -rl migrate /etc/ssh/keys /home/admin || true") == ""
     assert lab.exec("old", "test", "-e", "/home/admin/.ssh")[0] == 1
 

@@ -334,6 +334,6 @@ domains = ["shop.test"]
     wanted = ["sendmail-dh", "sendmail-harden", "sendmail-rewrite", "sendmail-smarthost", "presync"]
     assert names[names.index("sendmail-dh") : names.index("presync") + 1] == wanted
     (host.folder / "password").unlink()
-    succeed(host, "rollback")
+    succeed(host, "rollback", "--yes")
     assert host.shell("new", FILES) == before
     assert offered_group(host) == "DH, 1024 bits"

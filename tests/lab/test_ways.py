@@ -45,7 +45,7 @@ def test_the_new_host_cannot_reach_the_old_one(lab: Lab, via: str) -> None:
     succeed(lab, "run", "--until", "presync")
     expect_copied(lab)
     succeed(lab, "run", "--until", "catch-up", "--wait", "--yes")
-    succeed(lab, "rollback")
+    succeed(lab, "rollback", "--yes")
     for role in ("old", "new"):
         expect_no_trace(lab, role)
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from migrator.change import Change, Note, Rsync, Undo
+from migrator.change import Change, DnsUpdate, Note, Rsync, Undo
 from migrator.engine import Engine, Rehearsal
 from migrator.errors import GoBack
 from migrator.event import Kind
-from migrator.journal import Record, read_state
+from migrator.journal import Record, State, read_state
 from migrator.plan.shapes import Strategy
 from migrator.steps import discover, ordered
 from migrator.steps.base import Phase, Step
@@ -178,6 +178,35 @@ class TestChain:
                 killed.rollback(kill_after=number)
             killed.rollback()
             assert killed.picture() == before
+
+    def test_a_rehearsal_contradicts_no_step_and_says_sentences(self, bench: Bench) -> None:
+        """What would be done after mail has moved is not told by what the hosts and the DNS say before."""
+        dry = FakeDryRun()
+        rehearsal = Rehearsal(bench.steps, dry, State(), bench.world.context())
+        events = list(rehearsal.run())
+        summaries = [event.data["summary"] for event in events if event.kind is Kind.CHANGE_PREVIEW]
+        assert not [
+            one
+            for one in summaries
+            if re.match(r"(the|a|an|from|pass|what|every)\b|\S+:", one) and not one.startswith("note: ")
+        ]
+        assert not [one for one in summaries if "NOT the new host" in one]
+        updates = {
+            event.step: command
+            for event, command in zip(
+                [one for one in events if one.kind is Kind.CHANGE_PREVIEW and one.text],
+                dry.previewed,
+                strict=True,
+            )
+            if isinstance(command, DnsUpdate)
+        }
+        addresses = {step: [one.addresses for one in update.sets] for step, update in updates.items()}
+        assert addresses == {
+            "lower-ttl": [("198.51.100.10",)],
+            "move-dns": [("198.51.100.20",)],
+            "restore-ttl": [("198.51.100.20",)],
+        }
+        assert not [one.text for one in events if one.kind is Kind.CHECK_OPEN and "any more" in one.text]
 
     def test_a_rehearsal_of_the_whole_touches_nothing(self, bench: Bench) -> None:
         before = bench.picture()

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from migrator.change import HostName
-from migrator.errors import CommandFailed, Refused
+from migrator.errors import CommandFailed, Refused, sentences
 from migrator.hosts.derived import Derived, Kind, look_script, parse
 from migrator.sendmail import authinfo
 from migrator.steps.base import Context
@@ -92,7 +92,7 @@ def expect_made(
             host=host,
             expected="nothing is lost by a rebuild: every file is what its source makes",
             seen="\n".join(one.difference for one in refused),
-            advice=". ".join(dict.fromkeys(advice(one) for one in refused)),
+            advice=sentences(advice(one) for one in refused),
             lifted_by=None if first.kind == "fault" else word_of(first.kind),
         )
     return tuple(at_stake)

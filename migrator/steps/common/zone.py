@@ -13,6 +13,7 @@ from migrator.errors import DnsError, NotReady, Refused
 from migrator.net.resolver import Answer, Outcome
 from migrator.plan import Plan
 from migrator.steps.base import Context
+from migrator.steps.common.opening import CACHED
 
 SETTLE = timedelta(seconds=60)
 """How long a second authoritative server is given to take a change over (RFC 1996 NOTIFY takes seconds)."""
@@ -122,6 +123,12 @@ def address_sets(addresses: Sequence[str], ttl: int) -> tuple[AddressSet, ...]:
     for address in addresses:
         found.setdefault("A" if ipaddress.ip_address(address).version == 4 else "AAAA", []).append(address)
     return tuple(AddressSet(rdtype, tuple(sorted(found[rdtype])), ttl) for rdtype in sorted(found))
+
+
+def still_old(context: Context) -> bool:
+    """Return whether the name leads to the old host and no run has moved it: only a dry run looks further then."""
+    old = address_sets(context.plan.old.addresses, 0)
+    return CACHED not in context.memory and not same_addresses(context, old)
 
 
 def with_ttl(records_: AddressSet, ttl: int) -> AddressSet:

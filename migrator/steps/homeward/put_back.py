@@ -63,7 +63,7 @@ class PutBack(Step):
             )
         else:
             yield Change(
-                f"the new host relays what caches still bring, and puts its own configuration back at "
+                f"let the new host relay what caches still bring, and put its own configuration back at "
                 f"{until.astimezone():%Y-%m-%d %H:%M}, by a timer there",
                 Shell("new", port.prepared(context, _later(context, left))),
                 Undo.NOT_NEEDED,
