@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from migrator.mailstore import arrivals
+from migrator.mailstore.messages import opening
 from migrator.mailstore.rsync import STALL
 from migrator.mailstore.spared import pattern, usual
 from migrator.plan import SyncTree
@@ -25,6 +26,7 @@ AT_ONCE = 256 * 1024 * 1024
 _LINE = re.compile(rb"([<>ch.])([fdL])(\S{9,}) (\d+) (.+)", re.DOTALL)
 _ESCAPED = re.compile(rb"\\#([0-7]{3})")
 _MESSAGE = re.compile(r"(?:(.*)/)?(?:new|cur)/([^/]+)", re.DOTALL)
+_INDEX = re.compile(r"(?:^|/)dovecot(?:\.[a-z]+)?\.index(?:\.[^/]*)?$")
 _KINDS: dict[bytes, Literal["file", "folder", "link"]] = {b"f": "file", b"d": "folder", b"L": "link"}
 
 
@@ -99,12 +101,20 @@ def parse_listing(text: str) -> tuple[Entry, ...]:
 
 
 def sort_out(entries: Iterable[Entry], known: Iterable[str], mailboxes: Iterable[str]) -> Homeless:
-    """Given the listing, the keys that the old host knows, and which paths are mailboxes, return what is done."""
+    """Given the listing, the keys that the old host knows, and which paths are mailboxes, return what is done.
+
+    Dovecot's index files belong together, and to what they index: they come with a folder that comes whole, and into
+    none that is there; Dovecot makes them anew (its manual, "Index files").
+    """
+    entries = tuple(entries)
     keys, boxes = frozenset(known), frozenset(mailboxes)
+    coming = frozenset(entry.path for entry in entries if entry.kind == "folder")
     carried: list[Entry] = []
     joined: list[Entry] = []
     left: list[str] = []
     for entry in entries:
+        if _is_index(entry, coming):
+            continue
         if entry.path in boxes:
             joined.append(entry)
         elif not entry.missing:
@@ -141,12 +151,12 @@ def candidates(entries: Iterable[Entry]) -> tuple[Entry, ...]:
 def mailboxes_script(target: str, paths: Sequence[str]) -> str:
     """Given the new host's folder and paths in it, return the inspecting script that prints the numbers of mailboxes.
 
-    An mbox begins with `From ` and, in the same line, a time of day (RFC 4155).
+    An mbox begins with `From ` and, in the same line, a time of day (RFC 4155). Empty lines may stand before that.
     """
     looks = "".join(f"look {number} {shlex.quote(path)}\n" for number, path in enumerate(paths))
     return (
         f"cd -- {shlex.quote(target)} || exit 1\nlook() {{\n"
-        "    case $(head -c 300 -- \"./$2\" 2>/dev/null | tr '\\000' '\\003' | head -n 1) in\n"
+        f"    case $({opening('./$2')}) in\n"
         '        "From "*[0-9]:[0-9][0-9]*) echo "$1" ;;\n    esac\n}\n'
         f"{looks}echo end\n"
     )
@@ -207,6 +217,13 @@ part == 0 { number[$0] = count++; next }
 found in number && !(found in told) { told[found]; print number[found] }
 END { if (part == 2) print "end" }
 """
+
+
+def _is_index(entry: Entry, coming: frozenset[str]) -> bool:
+    """Return whether a file indexes what stands in another one, or in a folder that does not come as a whole."""
+    folder = entry.path.rpartition("/")[0]
+    beside_an_mbox = ".imap" in folder.split("/")
+    return beside_an_mbox or (_INDEX.search(entry.path) is not None and folder not in coming)
 
 
 def _entry(line: str) -> Iterator[Entry]:

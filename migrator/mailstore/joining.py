@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from migrator.mailstore.messages import FUNCTIONS, RANGES
+from migrator.mailstore.messages import FUNCTIONS, RANGES, opening
 
 PATIENCE = 60
 """How long a mailbox that another program has locked is waited for, in seconds."""
@@ -25,6 +25,7 @@ newline='
 enter() { # a folder of the tree, without a symbolic link on the way
     cd -P -- "$root/$1" 2>/dev/null && [ "$(pwd -P && echo .)" = "$root${1:+/}$1$newline." ]
 }
+begins() { case $(@OPENING@) in 'From '*) ;; *) return 1 ;; esac; }
 refuse() { printf 'refused %s %s\n' "$number" "$(printf %s "$1" | tr '\n' ' ')"; exit 1; }
 keep() { dd of="$1" bs=64k conv=fsync 2>"$home/error"; }
 gap() { # prints the newlines that a mailbox needs before another message
@@ -127,7 +128,7 @@ join() { # number; 2 where the mailbox is locked
         refuse "is no regular file on the old host: move it aside there, and run this again"
     fi
     if [ ! -f "$copy" ]; then refuse "did not arrive from the new host: run this again"; fi
-    if [ -s "./$name" ] && [ "$(head -c 5 -- "./$name" | tr '\000' '\003')" != 'From ' ] && grep -q . "./$name"; then
+    if [ -s "./$name" ] && ! begins "./$name" && grep -q . "./$name"; then
         refuse "is no mailbox on the old host, but one on the new: move it aside there, and run this again"
     fi
     : >"$home/error"
@@ -197,9 +198,14 @@ def join_script(tree: str, paths: Sequence[str], *, home: str, name: str, patien
         f"home={shlex.quote(home)}\nmark={shlex.quote(f'migrate {name}')}\npatience={patience}\n"
         f'root=$(cd -P -- {shlex.quote(tree)} && pwd -P) || exit 1\numask 022\nmkdir -p -m 700 "$home" || exit 1\n'
         f"pending='{' '.join(map(str, range(len(paths))))}'\nranges={shlex.quote(RANGES)}\n"
-        f"{FUNCTIONS}{_FUNCTIONS.replace('@STALE@', str(STALE)).replace('@PATIENCE@', str(patience))}"
+        f"{FUNCTIONS}{_functions(patience)}"
         f"box() {{\ncase $1 in\n{boxes}esac\n}}\n{_LOOP}"
     )
+
+
+def _functions(patience: int) -> str:
+    text = _FUNCTIONS.replace("@STALE@", str(STALE)).replace("@PATIENCE@", str(patience))
+    return text.replace("@OPENING@", opening("$1"))
 
 
 def parse_joined(text: str, count: int) -> Joined:

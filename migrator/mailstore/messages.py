@@ -1,6 +1,7 @@
 """The messages of an mbox, told apart by awk on the host that has it: which it has, and which of them another lacks.
 
-A message begins with a line `From ` at the beginning of the file or after an empty line (RFC 4155). It is the same
+A message begins with a line `From ` at the beginning of the file or after an empty line (RFC 4155); empty lines before
+the first one mean nothing. It is the same
 message elsewhere where its text is the same without the headers that programs which read mail keep changing, and
 without the empty lines at its end.
 """
@@ -14,8 +15,15 @@ from collections.abc import Mapping, Sequence
 Marks = Counter[str]
 """The marks of a mailbox's messages, and how often it has each."""
 
-CHANGING = "status|x-status|x-keywords|x-uid|x-imap|x-imapbase|content-length|lines"
-"""The headers that say nothing of a message but what was done with it (mbox(5); UW IMAP, docs/formats.txt)."""
+CHANGING = (
+    "status|x-status|x-keywords|x-uid|x-imap|x-imapbase|content-length|lines|x-uidl|x-account-key"
+    "|x-mozilla-[a-z0-9-]+|x-evolution(-[a-z-]+)?|x-kmail-[a-z-]+|x-vm-[a-z0-9-]+"
+)
+"""The headers that say nothing of a message but what was done with it, in lower case, as a regular expression.
+
+Servers write them (mbox(5); UW IMAP, docs/formats.txt; Dovecot, "Mbox Mailbox Format"; X-UIDL: Qpopper and other POP
+servers, RFC 1939, section 7), and programs that read the mailbox in its place (Mozilla, Evolution, KMail, VM).
+"""
 
 # Given a stream with its NULs as \003: `base` is the place of its first byte in the file, `end` the file's size.
 # Stage "text" prints each message as one line: its text, \002, `tag`, place and length in bytes. Stage "mark" prints
@@ -26,7 +34,7 @@ TELL = r"""
 function over(    mine) {
     if (!within) return
     within = 0
-    mine = (start == 0 && pseudo && based) ? "P" : tag
+    mine = (first && pseudo && based) ? "P" : tag
     if (at > end) at = end # the last line has no newline
     if (stage == "text") printf "\002%s %.0f %.0f\n", mine, start, at - start
     else if (mine != "P") printf "%s", mark()
@@ -50,6 +58,7 @@ BEGIN { ORS = "\001"; blank = 1; at = base + 0; end += 0 }
         over()
         within = header = 1
         start = at
+        first = (base + 0 == 0 && !begun_once++)
         empty = bytes = lines = weight = pseudo = based = left_out = 0
         from = substr($0, 1, 120)
         id = ""
@@ -63,7 +72,7 @@ BEGIN { ORS = "\001"; blank = 1; at = base + 0; end += 0 }
     if (blank) { header = 0; empty += 1; next }
     if (header) {
         if (!/^[ \t]/) {
-            name = tolower(substr($0, 1, 16))
+            name = tolower(substr($0, 1, 60))
             left_out = (name ~ /^(CHANGING):/)
             if (name ~ /^message-id:/) id = substr($0, 1, 120)
             if (name ~ /^x-imap/) based = 1
@@ -103,11 +112,11 @@ NR > 1 { printf "%.0f %.0f\n", place, size }
 END { if (NR) printf "%.0f %.0f\n", place, size }
 """
 
-# Given the beginning that two files share: prints where the last message begins in it.
+# Given the beginning that two files share: prints where the last message begins in it; the first one, with the file.
 LAST = r"""
 BEGIN { blank = 1; at = start = 0 }
 {
-    if (blank && /^From /) start = at
+    if (blank && /^From /) start = before++ ? at : 0
     blank = ($0 == "" || $0 == "\r")
     at += length($0) + 1
 }
@@ -153,6 +162,14 @@ lacking() {
 }
 """
 )
+
+
+def opening(path: str) -> str:
+    """Return the sh text that prints the first line of a file that is not empty, as an mbox is known by it.
+
+    Given the path as it stands in double quotes.
+    """
+    return f"head -c 65536 -- \"{path}\" 2>/dev/null | tr '\\000\\r' '\\003\\n' | sed '/./!d;q' | head -c 300"
 
 
 def marks_script(folder: str, paths: Sequence[str], *, growing: bool = False) -> str:

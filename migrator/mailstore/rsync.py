@@ -20,6 +20,22 @@ BROKEN = frozenset({10, 12, 30, 35, 255})
 
 _SPOOLS = ("/var/mail", "/var/spool/mail")
 
+_ALL_LOCKS = ("/*.lock", "*.lock")
+_NAMES = (
+    "[Mm]box",
+    "[Mm]ailbox",
+    "[Ii]nbox",
+    "INBOX",
+    "*.mbox",
+    "sent-mail",
+    "saved-messages",
+    "postponed-msgs",
+)
+_LOCKS = (
+    *(f"{name}.lock" for name in _NAMES),
+    *("mail/**.lock", "Mail/**.lock", "[Dd]rafts.lock", "[Ss]ent.lock", "[Tt]rash.lock", "dovecot*.lock"),
+)
+
 NO_SPACE = "No space left on device"
 """What a host says of a file system that is out of blocks or of inodes (ENOSPC)."""
 
@@ -66,7 +82,8 @@ def pass_words(
     Hard links stay links (Maildir programs make them), and holes stay holes. What is excluded is kept on the new host
     as well when others are deleted. Owners go by name where both hosts know it. With `keep_younger` a file that is
     younger on the new host stays: mail came in there during the pass, which the next guard reports. Locks of mailboxes
-    in `spool`, the old host's, or a usual one stay behind: nobody on the new host would lift them. `listed` is for a
+    stay behind, for nobody on the new host would lift them: all in `spool`, the old host's, or a usual one; elsewhere
+    those of mailboxes that are called and placed as usual, for a Gemfile.lock is none. `listed` is for a
     pass that is given its names, from which what stays behind was left out: rsync refuses a name that it excludes.
     `spared` are the paths in the tree that belong to the hosts themselves.
     """
@@ -88,7 +105,7 @@ def excluded(tree: SyncTree, spool: str, spared: Sequence[str] = ()) -> tuple[st
     See pass_words. What every host keeps for itself is left out in any case.
     """
     own = dict.fromkeys(hosts_own.pattern(path) for path in (*hosts_own.usual(tree), *spared))
-    locks = ("/*.lock",) if tree.source.rstrip("/") in (*_SPOOLS, spool.rstrip("/")) else ()
+    locks = _ALL_LOCKS if tree.source.rstrip("/") in (*_SPOOLS, spool.rstrip("/")) else _LOCKS
     return (*own, *locks, *tree.exclude)
 
 

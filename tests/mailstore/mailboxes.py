@@ -13,6 +13,10 @@ from tests.hosts.shell import SHELLS, run
 
 NAME = "example-mail"
 _CHANGING = {
+    b"x-uidl",
+    b"x-mozilla-status",
+    b"x-mozilla-status2",
+    b"x-evolution",
     b"status",
     b"x-status",
     b"x-keywords",

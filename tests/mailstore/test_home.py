@@ -142,13 +142,15 @@ def test_a_mailbox_begins_with_a_sender_and_a_time(tmp_path: Path, shell: str) -
         "-n": b"From a@b  Mon Nov 23 9:48 2026 remote from c",
         "letter": b"From here to eternity\n",
         "nul\n": b"\0\0\0\0From 1:11",
+        "begins empty": b"\n\r\n\nFrom a@b Mon Nov 23 19:48:00 2026\n\nx\n\n",
         "empty": b"",
+        "blank": b"\n" * 100_000,
         "long": b"x" * 100_000,
     }
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
     output = run(shell, inspecting(home.mailboxes_script(str(tmp_path), [*contents, "missing"])))
-    assert (output.stderr, home.parse_numbers(output.stdout, 7)) == ("", (0, 1))
+    assert (output.stderr, home.parse_numbers(output.stdout, 9)) == ("", (0, 1, 4))
 
 
 @pytest.mark.parametrize("text", ["", "0\n", "2\nend\n", "-1\nend\n", "x\nend\n", "9" * 5000 + "\nend\n"])
@@ -175,6 +177,23 @@ class TestWhatIsDone:
         assert found.shown == ("u/new/1", "u/empty")
         assert [entry.path for entry in found.mailboxes] == ["user05", "user01"]
         assert found.left == ("notes", "u/new/3")
+
+    def test_the_index_files_of_a_folder_come_with_it_or_not_at_all(self) -> None:
+        names = (
+            "dovecot.index",
+            "dovecot.index.log",
+            "dovecot.index.log.2",
+            "dovecot.index.cache",
+            "dovecot.map.index",
+        )
+        there = [Entry(f"u/Maildir/{name}", "file", 9, missing=name != "dovecot.index.log") for name in names]
+        comes = [Entry(f"u/Maildir/.New/{name}", "file", 9, missing=True) for name in names]
+        beside = Entry("u/mail/.imap/a/dovecot.index", "file", 9, missing=True)
+        folders = [Entry(f"u/{path}", "folder", 0, missing=True) for path in ("Maildir/.New", "mail/.imap/a")]
+        kept = Entry("u/Maildir/.New/dovecot-uidlist", "file", 9, missing=True)
+        done = home.sort_out([*folders, *there, *comes, beside, kept], [], [])
+        assert done.carried == tuple(entry.path for entry in (folders[0], *comes, kept))
+        assert done.left == ()
 
     def test_what_may_be_a_mailbox_is_neither_empty_nor_a_message(self) -> None:
         assert [entry.path for entry in home.candidates(self.ENTRIES)] == ["user05", "user01", "notes"]

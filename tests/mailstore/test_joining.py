@@ -13,7 +13,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from migrator.mailstore.joining import Joined, parse_joined
-from tests.hosts.shell import each_shell
+from tests.hosts.shell import SHELLS, each_shell
 from tests.mailstore.mailboxes import COPY, NAME, OldHost, identities, message
 
 
@@ -45,6 +45,33 @@ class TestTheMessagesOfBothHosts:
         seen = message(1, "Status: RO", "X-Keywords: a\n  b", "x-uid: 7", "Content-Length: 10", "Lines: 1")
         said, now = host.merge(COPY, seen + message(2, "X-Status: A") + message(3, "Status: O"))
         assert (said.added, now) == ({0: 1}, COPY + message(3, "Status: O"))
+
+    @pytest.mark.parametrize(
+        "header",
+        [
+            *('X-UIDL: 5!!"#abc', "x-uidl: 6", "X-Mozilla-Status: 0001", "X-Mozilla-Status2: 00000000"),
+            *(
+                "X-Mozilla-Keys:     ",
+                "X-Evolution: 00000001-0010",
+                "X-Account-Key: account1",
+                "X-UID: 7\n 8",
+            ),
+        ],
+    )
+    def test_what_a_reader_adds_makes_no_other_message_of_it(self, host: OldHost, header: str) -> None:
+        said, now = host.merge(COPY, message(1, header, "Status: RO") + message(2, header) + message(3))
+        assert (said.added, now) == ({0: 1}, COPY + message(3))
+
+    @pytest.mark.parametrize("shell", SHELLS)
+    @pytest.mark.parametrize("blank", [b"\n", b"\n\r\n\n"])
+    def test_a_mailbox_may_begin_with_empty_lines(self, host: OldHost, blank: bytes, shell: str) -> None:
+        said, now = host.merge(COPY, blank + COPY + message(3), shell=shell)
+        assert (said.added, now) == ({0: 1}, COPY + message(3))
+        said, now = host.merge(blank + COPY, blank + COPY + message(4), shell=shell)
+        assert (said.added, now) == ({0: 1}, blank + COPY + message(4))
+        note = message(0, "Subject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA", "X-IMAP: 1 2")
+        said, now = host.merge(blank + COPY, blank + note + COPY + message(5), shell=shell)
+        assert (said.added, now) == ({0: 1}, blank + COPY + message(5))
 
     def test_a_header_that_only_begins_like_one_of_them_makes_another(self, host: OldHost) -> None:
         said, _ = host.merge(message(1), message(1, "Status-Report: x"))

@@ -1,9 +1,11 @@
 """A pass is told in full, in words that no path can break."""
 
+import re
 from typing import Any
 
 import pytest
 
+from migrator.mailstore.excludes import translate
 from migrator.mailstore.rsync import advice, destination, excluded, pass_words, relayed_words
 from migrator.plan import CopyPlan, SyncTree
 
@@ -28,6 +30,26 @@ def test_locks_of_a_spool_stay_behind_and_a_home_is_whole(source: str) -> None:
     assert "--exclude=/*.lock" not in words(TREE, spool="/srv/spool")
 
 
+@pytest.mark.parametrize(
+    ("path", "stays"),
+    [
+        *(
+            ("u/mbox.lock", True),
+            ("u/inbox.lock", True),
+            ("u/mail/a/Work.lock", True),
+            ("u/2026.mbox.lock", True),
+        ),
+        *(("u/Maildir/dovecot-uidlist.lock", True), ("u/INBOX.lock", True), ("u/mbox", False)),
+        *(("u/web/Gemfile.lock", False), ("u/yarn.lock", False), ("u/email/x.lock", False)),
+    ],
+)
+def test_locks_of_mailboxes_stay_behind_wherever_these_are(path: str, stays: bool) -> None:
+    expression = translate(excluded(TREE, "/var/mail")).every
+    assert any(re.fullmatch(each, f"./{path}") for each in expression) is stays
+    expression = translate(excluded(SyncTree("/var/mail/", "/var/mail/"), "")).every
+    assert any(re.fullmatch(each, "./a/l/alice.lock") for each in expression)
+
+
 def test_a_rehearsal_names_what_differs_or_counts_it() -> None:
     rehearsal = words(TREE, dry_run=True, itemize=True, checksum=True)
     assert {"--dry-run", "--checksum", "--out-format=%i %n%L"} <= set(rehearsal)
@@ -37,7 +59,10 @@ def test_a_rehearsal_names_what_differs_or_counts_it() -> None:
 
 def test_a_pass_that_is_given_its_names_excludes_none_for_rsync_refuses_a_name_that_it_excludes() -> None:
     assert not any(word.startswith("--exclude") for word in words(TREE, listed=True))
-    assert excluded(SyncTree("/var/mail/", "/var/mail/", ("*/bak",)), "") == ("/*.lock", "*/bak")
+    assert excluded(SyncTree("/var/mail/", "/var/mail/", ("*/bak",)), "") == (
+        *("/*.lock", "*.lock"),
+        "*/bak",
+    )
 
 
 def test_the_line_is_shared_as_the_plan_says_and_a_rehearsal_needs_none_of_it() -> None:
