@@ -101,7 +101,11 @@ class Configuration:
     @property
     def queue_directories(self) -> tuple[str, ...]:
         """Where every queue is: the default one, and those of queue groups that name their own (`Q` lines, Path=)."""
-        return tuple(dict.fromkeys((self.queue_directory, *self.group_directories)))
+        default = self.queue_directory
+        # Sendmail works in the default one, or above it where that ends in a `*` (queue.c, setup_queues).
+        base = default.rpartition("/")[0] if default.endswith("*") else default
+        groups = (path if path.startswith("/") else f"{base}/{path}" for path in self.group_directories)
+        return tuple(dict.fromkeys((default, *groups)))
 
     @property
     def host_status_directory(self) -> str | None:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from migrator.sendmail import addresses
 from migrator.sendmail.text_error import TextError
 
 READER = r"""
@@ -22,7 +23,7 @@ read_queue() {
   for folder in "$1/" "$1/qf/"; do
     [ -d "$folder" ] || continue
     find "$folder" -maxdepth 1 -type f -name '[qhQ]f?*' -exec grep -lZsiaE -e "$wanted" {} + |
-    xargs -0 -r grep -aHZs -e '^[VTKNMSRq.]'
+    xargs -0 -r grep -aHZs -e '^[VTKNMSCRq.]'
   done
 }
 for directory in "$@"; do
@@ -41,8 +42,36 @@ can look like the frame; a last NUL ends the whole, so that a broken connection 
 one for each file would take minutes where 100,000 messages wait.
 """
 
+_PLAIN = r"""
+{ place = index($0, "\001"); if (!place) next; path = substr($0, 1, place - 1); line = substr($0, place + 1) }
+path != last { last = path; version = 0; named = 0 }
+line ~ /^V/ { version = substr(line, 2) + 0; next }
+!named {
+  address = substr(line, 2)
+  if (version) sub(/^[A-Za-z0-9]*:/, "", address)
+  sub(/^</, "", address); sub(/>$/, "", address)
+  if (address ~ /^[A-Za-z0-9.!#$&'*+=?^_`{}~-]+@[A-Za-z0-9._-]+$/ && address !~ /!/) {
+    sub(/.*@/, "", address); sub(/\.+$/, "", address); address = tolower(address)
+    if (address in known) next
+    known[address] = 1
+  }
+  print path
+  named = 1
+}
+"""
+"""An awk program: given the V and R lines of control files behind their names, names those files that have a recipient
+who is more than a plain address, or the first one of a domain. What is not surely plain counts as more."""
+
+ELSEWHERE = READER.replace(
+    """grep -lZsiaE -e "$wanted" {} + |""",
+    """grep -aHZs -e '^[VR]' {} + |
+    tr '\\000' '\\001' | awk "$wanted" | tr '\\n' '\\000' |""",
+)
+"""As READER, but for an awk program in place of the expression. awk reads no file itself: mawk would end at one that
+left the queue meanwhile."""
+
 LOCAL = "^R[^@]*$"
-"""Matches the line of a recipient of the host itself: a mailbox, a program or a file, aliases resolved."""
+"""Matches the line of a recipient without a domain: a mailbox, a program or a file, aliases resolved."""
 
 _LINE = re.compile(r"([^\0]+)\0([^\n]*)\n")
 _KINDS = {"q": "queued", "h": "quarantined", "Q": "lost"}
@@ -50,17 +79,28 @@ _KINDS = {"q": "queued", "h": "quarantined", "Q": "lost"}
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One `R` line: the address without angle brackets, its flags, and why it still waits ("" if unsaid)."""
+    """One `R` line: the address alone, its flags, and why it still waits ("" if unsaid).
+
+    `written` is the address as the line has it, with name and comment, as an alias, a list or a client wrote it.
+    `controlling` is the user of the `C` line before it, by whose rights a program runs and a file is written; "" for
+    none, and then Sendmail returns what is for a program or a file.
+    """
 
     address: str
     flags: str
     reason: str
+    written: str = ""
+    controlling: str = ""
 
     @property
     def domain(self) -> str:
         """The part behind the last `@`, in lower case; "" for a local user, a program or a file."""
-        local, mark, domain = self.address.rpartition("@")
-        return domain.lower().rstrip(".") if mark and local else ""
+        return addresses.domain(self.address)
+
+    @property
+    def text(self) -> str:
+        """The recipient as Sendmail reads it at the next run of the queue."""
+        return self.written or self.address
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +151,26 @@ def reader_command(directories: Sequence[str], wanted: str) -> tuple[str, ...]:
 
     Raise TextError for a directory that is not absolute.
     """
+    return ("sh", "-c", READER, "sh", wanted, *_checked(directories))
+
+
+def elsewhere_command(directories: Sequence[str], domains: Collection[str]) -> tuple[str, ...]:
+    """Given queue directories, return the command that reads the messages that tell where else mail goes.
+
+    These are every message with a recipient that is more than a plain address (a bare name, a program, a file, a name
+    with brackets), and one message for each domain that is none of `domains`: a queue may hold 100,000 messages for
+    one dead host. Raise TextError for a directory that is not absolute, and for what is no domain.
+    """
+    in_domains(domains)
+    known = "".join(f'known["{domain.lower()}"] = 1; ' for domain in domains)
+    return ("sh", "-c", ELSEWHERE, "sh", f"BEGIN {{ {known}}}{_PLAIN}", *_checked(directories))
+
+
+def _checked(directories: Sequence[str]) -> Sequence[str]:
     for directory in directories:
         if not directory.startswith("/") or "\0" in directory:
             raise TextError(f"{directory!r} is no queue directory")
-    return ("sh", "-c", READER, "sh", wanted, *directories)
+    return directories
 
 
 def parse_dump(output: str) -> tuple[QueuedMessage, ...]:
@@ -152,7 +208,7 @@ def _parse(path: str, content: str) -> QueuedMessage:
         id=name[2:],
         kind=kind,
         version=_number(last.get("V", "")),
-        sender=_bare(last.get("S", "")),
+        sender=addresses.bare(last.get("S", "")),
         recipients=tuple(_recipients(lines)),
         created=_time(last.get("T", "")),
         last_attempt=_time(last.get("K", "")),
@@ -192,7 +248,7 @@ def _before_recipients(lines: Sequence[str]) -> Iterator[str]:
 
 
 def _recipients(lines: Sequence[str]) -> Iterator[Recipient]:
-    reason, flagged, own = "", False, False
+    reason, flagged, own, controlling = "", False, False, ""
     for line in lines:
         if line[0] == "V":
             flagged = _number(line[1:]) >= 1
@@ -200,15 +256,12 @@ def _recipients(lines: Sequence[str]) -> Iterator[Recipient]:
             own = True
         elif line[0] == "M" and own:
             reason = line[1:]
+        elif line[0] == "C":
+            controlling = line[1:].partition(":")[0]
         elif line[0] == "R":
             flags, _, address = line[1:].partition(":") if flagged else ("", "", line[1:])
-            yield Recipient(_bare(address), flags, reason)
+            yield Recipient(addresses.bare(address), flags, reason, address.strip(), controlling)
             reason = ""
-
-
-def _bare(address: str) -> str:
-    address = address.strip()
-    return address[1:-1] if address.startswith("<") and address.endswith(">") else address
 
 
 def _number(text: str) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
 
+from migrator.sendmail import addresses
 from migrator.sendmail.queue import QueuedMessage
 
 Side = Literal["recipient", "sender", "domain", "reason"]
@@ -55,8 +56,8 @@ def reasons(message: QueuedMessage) -> tuple[str, ...]:
 
 def folded(address: str) -> str:
     """Given an address, return it with its domain in lower case: a local part may tell cases apart (RFC 5321)."""
-    local, mark, domain = address.rpartition("@")
-    return f"{local}@{domain.lower().rstrip('.')}" if mark else address
+    found = addresses.domain(address)
+    return f"{address.rpartition('@')[0]}@{found}" if found else address
 
 
 _NAMES: dict[Side, Callable[[QueuedMessage], Iterable[str]]] = {

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from migrator.change import Change
 from migrator.steps.base import Context, Phase, Step
+from migrator.steps.common.draining import refuse_held
 from migrator.steps.common.forecasting import MOST, converged
 from migrator.steps.common.passes import guard, one_pass
 
@@ -31,4 +32,9 @@ class CatchUp(Step):
                 return
 
     def verify(self, context: Context) -> None:
-        """Nothing is promised here: the final pass makes the copy exact, and is measured."""
+        """Raise Refused where messages are held that only a person can release, and that the old host would keep.
+
+        Told here, for once the cutover has begun mail waits. Of the copy nothing is promised: the final pass makes it
+        exact, and is measured.
+        """
+        refuse_held(context, "old")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -111,3 +112,13 @@ def test_any_text_is_read(text: str) -> None:
 def test_every_queue_is_found_those_of_queue_groups_too() -> None:
     text = "O QueueDirectory=/var/spool/mqueue\nQslow, Path=/var/spool/slow*, Interval=2h\nQplain, I=1h\n"
     assert cf.parse(text).queue_directories == ("/var/spool/mqueue", "/var/spool/slow*")
+
+
+@pytest.mark.parametrize(
+    ("default", "base"),
+    [("/srv/queue", "/srv/queue"), ("/srv/queue/q*", "/srv/queue"), ("", "/var/spool/mqueue")],
+)
+def test_a_queue_group_may_name_its_folder_below_the_default_one(default: str, base: str) -> None:
+    option = f"O QueueDirectory={default}\n" if default else ""
+    found = cf.parse(f"{option}Qslow, Path=slow*, F=f\nQown, P=/srv/own\n").queue_directories
+    assert found[1:] == (f"{base}/slow*", "/srv/own")

@@ -70,6 +70,33 @@ def test_recipients_are_found_by_domain_in_any_case() -> None:
     assert [recipient.address for recipient in message.local_recipients] == ["web1_user"]
 
 
+NAMED = """\
+V8
+T1700000000
+Sa@outside.test
+Ateam@old.example.test
+Cuser01:2001:2001:team
+rRFC822; alice@example.test
+RFDA:"Alice A" <alice@example.test>
+RFDA:bob@example.test (Bob B)
+RFDA:Carol C <carol@example.test>
+C
+RPFD:"|exec prog dave@example.test"
+H??Subject: to a list whose members have names
+.
+"""
+
+
+def test_recipients_are_known_by_their_address_whatever_stands_around_it() -> None:
+    message = queue.parse("qfA1", NAMED)
+    found = message.recipients_in(["example.test"])
+    assert [one.address for one in found] == ["alice@example.test", "bob@example.test", "carol@example.test"]
+    assert found[0].text == '"Alice A" <alice@example.test>'
+    assert [one.controlling for one in message.recipients] == ["user01", "user01", "user01", ""]
+    (program,) = message.local_recipients
+    assert (program.address, program.domain) == ('"|exec prog dave@example.test"', "")
+
+
 def test_an_old_file_has_no_flags_and_no_end() -> None:
     message = queue.parse("QfAA123", "T1794873600\nDdfAA123\nS<>\nRuser@example.test\nHSubject: a: b\n")
     assert (message.kind, message.sender, message.complete) == ("lost", "", False)
@@ -119,6 +146,45 @@ def test_the_reader_leaves_out_what_is_not_asked_for(tmp_path: Path) -> None:
     assert [message.id for message in ours] == ["ours"]
     assert [message.id for message in local] == ["local"]
     assert [recipient.address for recipient in ours[0].recipients] == ["a@else.example", "b@EXAMPLE.test"]
+
+
+ELSEWHERE = {
+    "ours": ("<a@example.test>",),
+    "first": ("a@else.example", "b@else.example"),
+    "bare": ("user01",),
+    "named": ('"A" <a@else.example>',),
+    "comment": ("a@old.example (c@else.example)",),
+    "program": ('"|p a@else.example"',),
+    "own": ("a@example.test", "\\user01"),
+    "literal": ("a@[198.51.100.10]",),
+}
+
+
+@pytest.mark.parametrize("awk", ["awk", "mawk", "gawk", "busybox awk"])
+def test_one_message_of_each_domain_tells_where_the_others_go(tmp_path: Path, awk: str) -> None:
+    program, _, applet = awk.partition(" ")
+    found = shutil.which(program)
+    if not found:
+        pytest.skip(f"there is no {awk}")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/awk").write_text(f'#!/bin/sh\nexec {found} {applet} "$@"\n')
+    (tmp_path / "bin/awk").chmod(0o755)
+    folder = tmp_path / "mqueue/qf"
+    folder.mkdir(parents=True)
+    for name, recipients in ELSEWHERE.items():
+        lines = "".join(f"RPFD:{one}\n" for one in recipients)
+        (folder / f"qf{name}").write_text(f"V8\nS<s@x>\n{lines}H??R: x\n.\n")
+    for number in range(300):
+        (folder / f"hf{number}").write_text(f"V8\nS<s@x>\nRPFD:<u{number}@DEAD.example>\n.\n")
+    (folder / "Qfold").write_text("T1\nSs@x\nRuser01\nHSubject: of version 0\n")
+    command = queue.elsewhere_command([str(tmp_path / "mqueue")], ["Example.test"])
+    environment = {"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"}
+    done = subprocess.run(command, capture_output=True, check=True, timeout=60, env=environment)
+    messages = queue.parse_dump(done.stdout.decode())
+    told = {message.id for message in messages}
+    assert {*ELSEWHERE, "old"} - {"ours"} == {one for one in told if not one.isdigit()}
+    assert len(told) == len(ELSEWHERE) + 1  # one of the 300, none of ours, and the one of version 0
+    assert done.stderr == b""
 
 
 @pytest.mark.parametrize("domain", ["", "a|b", "a\\.b", "a b", ".*"])

@@ -21,7 +21,7 @@ from migrator.mailstore import access
 from migrator.net import firewall
 from migrator.plan import DnsPlan, HostPlan, Plan, SyncTree, WebmailPlan
 from migrator.plan.shapes import Strategy
-from migrator.sendmail import cf, class_file, maps
+from migrator.sendmail import addresses, cf, class_file, maps
 from tests.fakes import FakeExecutor, FakeHost, World, make_facts, make_plan
 
 HELD_OPEN = 1000.0  # seconds that the host has been up
@@ -58,6 +58,7 @@ class SimulatedHost(FakeHost):
         self.listening = True
         self.starts_at_boot = True
         self.hidden = False  # by rules of its own, which no look at those of the migration sees
+        self.aliases: dict[str, tuple[str, ...]] = {}
         self.mailboxes: dict[str, str] = {}  # token: the Received lines above it
         self._build()
         self._answer_reads()
@@ -184,6 +185,7 @@ class SimulatedHost(FakeHost):
         self.on(r"CLK_TCK.*proc", lambda _host, _text: self._processes())
         self.on(r"sendmail -bt", lambda _host, text: self._test_mode(text))
         self.on(r"sendmail -bv", lambda _host, text: self._verdicts(text.split()[2:]))
+        self.on(r"END_OF_RECIPIENTS", lambda _host, text: self._endings(text))
         self.on(access.KNOCK, lambda _host, _text: self._knock())
         self.on(r"mqueue", "\0")
         self.on(r"du -skH.*absent", "100\n" * len(self.plan.sync))
@@ -214,6 +216,34 @@ class SimulatedHost(FakeHost):
             else:
                 lines.append(f"{address}... deliverable: mailer local, user {user}")
         return "\n".join(lines)
+
+    def _endings(self, script: str) -> str:
+        """Answer for recipients of a queue as Sendmail does, with the local mailer of every host."""
+        listed = re.search(r"<<'(END_OF_RECIPIENTS\w*)'[^\n]*\n(.*?)\1\n", script, re.DOTALL)
+        alone = "while IFS= read" in script
+        lines = []
+        for text in listed[2].splitlines() if listed else []:
+            lines += [f"\n\x01{text}"] if alone else []
+            lines += [f"{each}... {verdict}" for each, verdict in self._ending(text)]
+        return "\n".join([*lines, "\nall recipients were asked about\n"])
+
+    def _ending(self, text: str) -> list[tuple[str, str]]:
+        address = addresses.bare(text)
+        domain = addresses.domain(address)
+        if text in self.aliases:
+            return [(each, verdict) for lead in self.aliases[text] for each, verdict in self._ending(lead)]
+        if text.strip('<">').startswith("|"):
+            return [(text, "Cannot mail directly to programs")]
+        if text.strip('<">').startswith("/"):
+            return [(text, "Cannot mail directly to files")]
+        local = domain in ("", NAME, "localhost") or (domain == "example.test" and not self.relays(domain))
+        user, _, onward = address.partition("@")[0].partition("%")
+        if onward:
+            return [(text, f"deliverable: mailer esmtp, host {onward}, user {user}@{onward}")]
+        if local and user.removeprefix("\\") not in self.facts.accounts:
+            return [(text, "User unknown")]
+        mailer = f"local, user {user}" if local else f"esmtp, host {domain}, user {address}"
+        return [(text, f"deliverable: mailer {mailer}")]
 
     def _knock(self) -> str:
         keys = access.KeyPaths.of(self.plan.name, "/root")

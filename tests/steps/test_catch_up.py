@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
+from migrator.errors import Refused
 from migrator.steps.catch_up import CatchUp
-from tests.steps.stage import Stage
+from tests.steps.stage import Stage, queue, queued
 
 
 def test_every_tree_is_copied_once_and_nothing_is_deleted() -> None:
@@ -17,3 +20,11 @@ def test_differences_that_are_left_are_the_final_copys_to_find() -> None:
     stage = Stage(CatchUp())
     stage.world.copies.lines[0] = (">f.st...... user01",)
     stage.verify()
+
+
+def test_what_only_a_person_can_release_is_told_before_mail_waits() -> None:
+    stage = Stage(CatchUp())
+    queue(stage.old, queued("hf4AT1", "\\user01"))
+    with pytest.raises(Refused, match="quarantined or lost"):
+        stage.verify()
+    stage.verify(force=frozenset({"held-mail"}))

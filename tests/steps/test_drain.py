@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from migrator.change import Undo
-from migrator.errors import StartOver, VerifyFailed
+from migrator.errors import Refused, StartOver, VerifyFailed
 from migrator.hosts.base import Output
 from migrator.steps.drain import Drain
 from migrator.steps.relay import GENERATIONS
@@ -111,19 +111,48 @@ class TestQueue:
         assert script(stage.look()[0]).endswith("-qI'$(reboot) x'\n")
 
     @pytest.mark.parametrize(
-        "message",
+        "recipient",
         [
-            queued("qf4AT1", "user01@example.test"),
-            queued("qf4AT1", "|/usr/bin/program"),
-            queued("qf4AT1", "/var/log/archive"),
-            queued("hf4AT1", "user01"),
+            "user01@example.test",
+            "someone@example.net",
+            "user01%example.net@localhost",
+            "nobody-here",
         ],
-        ids=["relayed by now", "a program", "a file", "quarantined"],
     )
-    def test_what_no_run_would_put_into_a_mailbox_stays(self, stage: Stage, message: str) -> None:
-        queue(stage.old, message)
+    def test_what_no_run_would_deliver_here_stays(self, stage: Stage, recipient: str) -> None:
+        queue(stage.old, queued("qf4AT1", recipient))
         assert stage.look() == []
         stage.verify()
+
+    @pytest.mark.parametrize(
+        "recipient",
+        [
+            "\\user01",
+            '"|exec /usr/bin/procmail"',
+            "/home/user08/mbox",
+            "user01@localhost",
+            "user01@mail.example.test",
+        ],
+    )
+    def test_what_an_alias_or_the_hosts_own_name_leads_to_this_host_is_delivered_now(
+        self, stage: Stage, recipient: str
+    ) -> None:
+        queue(stage.old, queued("qf4AT1", recipient))
+        assert summaries(stage.look()) == [DELIVER]
+        assert failure(stage).message == "1 messages wait for mailboxes of the old host itself"
+
+    @pytest.mark.parametrize(("name", "kind"), [("hf4AT1", "quarantined"), ("Qf4AT1", "lost")])
+    def test_what_only_a_person_can_release_is_refused_by_name(
+        self, stage: Stage, name: str, kind: str
+    ) -> None:
+        queue(stage.old, queued(name, "\\user01"))
+        assert stage.look() == []
+        with pytest.raises(Refused) as refused:
+            stage.verify()
+        assert f"4AT1 ({kind}) for" in str(refused.value.seen)
+        assert "user01" in str(refused.value.seen)
+        assert refused.value.lifted_by == "held-mail"
+        stage.verify(force=frozenset({"held-mail"}))
 
 
 class TestVerify:

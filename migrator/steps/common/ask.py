@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from migrator.errors import CommandFailed
 from migrator.hosts.base import Output, Reader
+from migrator.sendmail import endings as sendmail_endings
 from migrator.sendmail import routes, testmode, verification
+from migrator.sendmail.addresses import bare, domain
 from migrator.sendmail.text_error import TextError
 
 
@@ -57,6 +59,31 @@ def astray(host: Reader, addresses: Sequence[str], to: Sequence[str]) -> tuple[v
 
 LONGEST = 600.0
 """Seconds for questions about thousands of addresses: some 11,000 a second are answered on a host of today."""
+
+
+def endings(host: Reader, texts: Sequence[str]) -> dict[str, tuple[verification.Verdict, ...]]:
+    """Return for each recipient of a queue, as it stands there, the verdicts on all that it leads to; () for no answer.
+
+    All are asked about in one call; an alias, which a common answer does not tell by its name, once more by itself.
+    """
+    output = host.inspect(sendmail_endings.batch_script(texts, longest=ALL_TOGETHER)).stdout
+    together = sendmail_endings.told(output, texts)
+    found: dict[str, tuple[verification.Verdict, ...]] = {
+        text: (together[text],) if text in together else () for text in texts
+    }
+    # Where the time was up, a name server does not answer: what has a domain is asked no more.
+    whole = sendmail_endings.is_whole(output)
+    rest = [text for text in texts if text not in together and (whole or not domain(bare(text)))]
+    if alone := rest[:ALONE]:
+        output = host.inspect(sendmail_endings.single_script(alone)).stdout
+        found |= {text: told for text, told in sendmail_endings.told_singly(output).items() if text in found}
+    return found
+
+
+ALL_TOGETHER = 10
+"""Seconds for the common answer: mail may be waiting."""
+ALONE = 300
+"""How many recipients are asked about one by one: each takes 10 ms."""
 
 
 def _test_mode(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from migrator import host_text
 from migrator.change import Change, HostName, Shell, Undo
-from migrator.errors import VerifyFailed
+from migrator.errors import Refused, VerifyFailed
 from migrator.sendmail.processes import Process
+from migrator.sendmail.queue import QueuedMessage
 from migrator.steps.base import Context
 from migrator.steps.common import daemons, waiting
 from migrator.steps.common.at_once import at_once
@@ -17,14 +18,16 @@ PATIENCE = 30
 for 5 minutes; one that is told 421 in between tries again)."""
 LONGEST = 540
 """Seconds after which a delivery that does not end is reported; a script waits longer for another one (LOCK_WAIT)."""
+HELD_MAIL = "held-mail"
+"""The word of --force that leaves quarantined and lost messages for the host's own mailboxes to the administrator."""
 
 
 def drained(context: Context, host: HostName, *, earlier: str | None) -> Iterator[Change]:
     """Yield a wait for a host's sessions and deliveries, then a run of the queue for its own mailboxes.
 
     `earlier` is what the sessions of the daemons before a relay are remembered as: only what is still in one is
-    waited for; None waits for everything. A message that waits for a mailbox of the host itself, by an alias,
-    would be delivered there after the copy: a run of the queue delivers it now.
+    waited for; None waits for everything. A message that waits for a mailbox of the host itself, by an alias
+    or one of its own names, would be delivered there after the copy: a run of the queue delivers it now.
     """
     left, stuck = at_once(
         lambda: _left(context, host, earlier), lambda: waiting.for_own_mailboxes(context, host)
@@ -57,13 +60,37 @@ def expect_drained(context: Context, host: HostName, *, earlier: str | None) -> 
             advice="see what they wait for, and end them (kill PID) where it is hopeless: their messages stay "
             "in the queue",
         )
-    if stuck := waiting.for_own_mailboxes(context, host):
+    staying = waiting.staying(context, host)
+    if stuck := waiting.queued(staying):
         raise VerifyFailed(
             f"{len(stuck)} messages wait for mailboxes of the {host} host itself",
             host=host,
             expected="no message in the queue that would be delivered there after the copy",
             seen=waiting.words(stuck),
             advice="mend the reason (a full or locked mailbox), run `sendmail -q` there, then run this again",
+        )
+    _refuse_held(context, host, staying)
+
+
+def refuse_held(context: Context, host: HostName) -> None:
+    """Raise Refused where quarantined or lost messages would end in a host's own mailboxes once they are released.
+
+    No run of the queue delivers them, so they cannot be brought there before the copy as others are.
+    """
+    _refuse_held(context, host, waiting.staying(context, host))
+
+
+def _refuse_held(context: Context, host: HostName, staying: Sequence[QueuedMessage]) -> None:
+    held = tuple(message for message in staying if message.kind != "queued")
+    if held and HELD_MAIL not in context.force:
+        raise Refused(
+            f"{len(held)} messages are quarantined or lost in the {host} host's queue that end in its own mailboxes",
+            host=host,
+            expected="no message that would be delivered there after the copy, whoever releases it",
+            seen=waiting.recipients_of(held),
+            advice="release them there (`sendmail -Q -qQ`, then `sendmail -q`; a Qf file is one that Sendmail gave up: "
+            "see its log), or delete them, and run this again",
+            lifted_by=HELD_MAIL,
         )
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from migrator.change import HostName
 from migrator.errors import VerifyFailed
-from migrator.sendmail import queue
+from migrator.sendmail import endings, queue
 from migrator.sendmail.cf import parse as parse_cf
-from migrator.sendmail.queue import QueuedMessage
+from migrator.sendmail.queue import QueuedMessage, Recipient
 from migrator.steps.base import Context
+from migrator.steps.common import ask
 
 PATIENCE = 20
 """Seconds given to the messages that waited before the queue is run once more."""
@@ -26,13 +28,44 @@ def for_domains(context: Context, host: HostName = "old") -> tuple[QueuedMessage
 
 
 def for_own_mailboxes(context: Context, host: HostName = "old") -> tuple[QueuedMessage, ...]:
-    """Return the queued messages that an alias has already turned toward a mailbox of the host itself."""
-    names = set(context.facts(host).accounts)
-    return tuple(
-        message
-        for message in _read(context, host, queue.LOCAL)
-        if message.kind == "queued" and any(one.address in names for one in message.local_recipients)
+    """Return the queued messages that a run of the queue would put into a mailbox of the host itself.
+
+    Those are what an alias, a list or a .forward has turned toward a mailbox, a program or a file already, and what is
+    for one of the host's own names: the live rules are asked where each recipient ends. Recipients in the plan's
+    domains are not among them, for they go where the domains go.
+    """
+    return queued(staying(context, host))
+
+
+def staying(context: Context, host: HostName = "old") -> tuple[QueuedMessage, ...]:
+    """Return the messages of every kind with a recipient that ends on the host: quarantined and lost ones as well."""
+    configuration = parse_cf(context.facts(host).cf)
+    domains = frozenset(domain.lower() for domain in context.plan.domains)
+    command = queue.elsewhere_command(configuration.queue_directories, context.plan.domains)
+    found = _dumped(context, host, command)
+    if not (texts := _outside(found, domains)):
+        return ()
+    here = _ending_here(context, host, texts)
+    more = {
+        one.domain
+        for one in _recipients(found)
+        if one.text in here and re.fullmatch(r"[a-z0-9._-]+", one.domain)
+    }
+    if more := more - domains:
+        # One message stood for its domain so far; here others of the domain may stay as well, or it alone may.
+        found = tuple(dict.fromkeys((*found, *_read(context, host, queue.in_domains(sorted(more))))))
+        if rest := [text for text in _outside(found, domains) if text not in texts]:
+            here |= _ending_here(context, host, rest)
+    return tuple(message for message in found if any(one.text in here for one in message.recipients))
+
+
+def recipients_of(messages: Sequence[QueuedMessage]) -> str:
+    """Return messages for a person, with their recipients: the first few."""
+    shown = "; ".join(
+        f"{one.id} ({one.kind}) for {', '.join(_named(each) for each in one.recipients[:3])}"
+        for one in messages[:5]
     )
+    return f"{shown} and {len(messages) - 5} more" if len(messages) > 5 else shown or "none"
 
 
 def words(messages: Sequence[QueuedMessage]) -> str:
@@ -100,5 +133,30 @@ def run_of(messages: Sequence[QueuedMessage]) -> str:
 
 
 def _read(context: Context, host: HostName, wanted: str) -> tuple[QueuedMessage, ...]:
-    words_ = queue.reader_command(parse_cf(context.facts(host).cf).queue_directories, wanted)
-    return queue.parse_dump(context.reader(host).inspect(shlex.join(words_)).stdout)
+    directories = parse_cf(context.facts(host).cf).queue_directories
+    return _dumped(context, host, queue.reader_command(directories, wanted))
+
+
+def _dumped(context: Context, host: HostName, command: Sequence[str]) -> tuple[QueuedMessage, ...]:
+    return queue.parse_dump(context.reader(host).inspect(shlex.join(command)).stdout)
+
+
+def _recipients(messages: Sequence[QueuedMessage]) -> Iterator[Recipient]:
+    return (one for message in messages for one in message.recipients)
+
+
+def _outside(messages: Sequence[QueuedMessage], domains: Collection[str]) -> list[str]:
+    """Return what is written of the recipients outside of the domains, once each; names without a domain first."""
+    found = {one.text: one.domain for one in _recipients(messages) if one.domain not in domains}
+    return sorted(found, key=lambda text: bool(found[text]))
+
+
+def _ending_here(context: Context, host: HostName, texts: Sequence[str]) -> set[str]:
+    """Return those of the recipients that a run of the queue would deliver on the host."""
+    found = ask.endings(context.reader(host), texts)
+    configuration, facts = parse_cf(context.facts(host).cf), context.facts(host)
+    return {text for text in texts if endings.ends_here(configuration, text, found[text], facts.accounts)}
+
+
+def _named(recipient: Recipient) -> str:
+    return recipient.text + (f" (of {recipient.controlling})" if recipient.controlling else "")

@@ -49,8 +49,23 @@ class TestForDomains:
             waiting.for_domains(stage.context())
 
 
+OWN_MAILBOXES = {
+    "a mailbox that no alias is looked up for": "Cuser01:2001:2001:boss\nRFDA:\\user01\n",
+    "a program of a .forward": 'Cuser06:2006:2006:user06\nRPFD:"|exec /usr/bin/procmail"\n',
+    "a file": "Cuser08:2008:2008:user08\nRPFD:/home/user08/mbox\n",
+    "a name of the host": "RPFD:user01@mail.example.test\n",
+    "a name in brackets": 'RPFD:"User One" <user01@localhost>\n',
+}
+
+
+def control_file(name: str, lines: str) -> str:
+    return "".join(
+        f"/var/spool/mqueue/{name}\0{line}\n" for line in f"V8\nSa@outside.test\n{lines}.".split("\n")
+    )
+
+
 class TestForOwnMailboxes:
-    def test_an_account_of_the_old_host_counts_and_nothing_else(self, stage: Stage) -> None:
+    def test_what_ends_in_a_mailbox_of_the_host_counts_and_nothing_else(self, stage: Stage) -> None:
         queue(
             stage.old,
             queued("qf1", "user01", "other@example.net"),
@@ -59,6 +74,38 @@ class TestForOwnMailboxes:
             queued("hf4", "user01"),
         )
         assert [one.id for one in waiting.for_own_mailboxes(stage.context())] == ["1"]
+        assert [one.id for one in waiting.staying(stage.context())] == ["1", "4"]
+
+    @pytest.mark.parametrize("lines", OWN_MAILBOXES.values(), ids=OWN_MAILBOXES)
+    @pytest.mark.parametrize("answers", [True, False], ids=["told by Sendmail", "Sendmail says nothing"])
+    def test_whatever_is_no_plain_name_is_known(self, stage: Stage, lines: str, answers: bool) -> None:
+        queue(stage.old, control_file("qf1", lines))
+        if not answers:
+            stage.old.on("END_OF_RECIPIENTS", "")
+        known = answers or "@" not in lines
+        assert [one.id for one in waiting.for_own_mailboxes(stage.context())] == (["1"] if known else [])
+
+    def test_an_alias_counts_where_one_that_it_leads_to_is_of_the_host(self, stage: Stage) -> None:
+        stage.old.aliases = {"<team>": ("x@example.net", "user01"), "<away>": ("x@example.net",)}
+        queue(stage.old, queued("qf1", "team"), queued("qf2", "away"))
+        assert [one.id for one in waiting.for_own_mailboxes(stage.context())] == ["1"]
+
+    def test_one_message_stands_for_a_domain_until_it_ends_here(self, stage: Stage) -> None:
+        asked: list[str] = []
+
+        def answer(_host: FakeHost, text: str) -> str:
+            asked.append(text)
+            first = queued("qf1", "user01@localhost")
+            return (first if len(asked) == 1 else first + queued("qf2", "user01@localhost")) + "\0"
+
+        stage.old.on("read_queue", answer)
+        assert [one.id for one in waiting.for_own_mailboxes(stage.context())] == ["1", "2"]
+        assert "@(localhost)" in asked[1]
+
+    def test_who_runs_a_program_is_told_with_it(self, stage: Stage) -> None:
+        queue(stage.old, control_file("hf1", OWN_MAILBOXES["a program of a .forward"]))
+        told = waiting.recipients_of(waiting.staying(stage.context()))
+        assert told == '1 (quarantined) for "|exec /usr/bin/procmail" (of user06)'
 
 
 class TestWords:
