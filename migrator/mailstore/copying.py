@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from migrator.mailstore import arrivals, compare, progress, rsync, streams
+from migrator.mailstore import arrivals, compare, progress, removing, rsync, streams
 from migrator.mailstore import spared as hosts_own
 from migrator.mailstore.access import LOAD, LOOK, SIZES
 from migrator.mailstore.copying_script import FUNCTIONS
@@ -126,6 +126,7 @@ class Pass:
             + streams.functions()
             + f"all_sizes() {{\n{self._sizes()}}}\n"
             + self._rsyncs()
+            + removing.FUNCTIONS
             + FUNCTIONS
         )
 

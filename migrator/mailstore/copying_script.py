@@ -130,10 +130,8 @@ remove() { # what the old host has not, the deepest first, and a folder that hol
     if [ "$extra" -eq 0 ]; then return; fi
     export words="$prune -print0"
     found <"$work/extra" | sort -zr >"$work/doomed"
-    words='-maxdepth 0 ! -type d -delete'
-    found <"$work/doomed"
-    words='-maxdepth 0 -type d -empty -delete'
-    found <"$work/doomed" 2>/dev/null
+    remove_each '! -type d' <"$work/doomed"
+    remove_each '-type d -empty' <"$work/doomed" 2>/dev/null
 }
 own_folder() { # of the tree gets the time, the mode and the owner that the look told
     sed -n 's/^root //p' "$work/stream" | while read -r time mode owner; do

@@ -47,9 +47,9 @@ take() { # locks a mailbox; a lock of this migration is one that a crash left, f
         ! { exec 8<"./$1" && flock -n 8; }; then release "$1"; return 1; fi
 }
 release() { rm -f -- "./$1.lock"; exec 8<&-; }
-create() { # an empty mailbox with the owner and mode of the copy
-    mode=$(stat -c %a -- "$2") || return 1
-    (set -C; umask "$(printf %o $((0777 & ~0$mode)))"; : >"./$1") && chown -h -- "$(stat -c %u:%g -- "$2")" "./$1"
+create() { # an empty mailbox with the owner and mode of the copy: who owns the folder cannot put another file there
+    mode=$(stat -c %a -- "$2") && owner=$(stat -c %u:%g -- "$2") || return 1
+    (set -C; umask "$(printf %o $((0777 & ~0$mode)))"; exec 7>"./$1" && chown -- "$owner" /proc/self/fd/7)
 }
 write() { dd of="./$1" bs=64k oflag=append,nofollow conv=notrunc,nocreat,fsync 2>"$home/error"; }
 kept() { rm -rf "$home/append" "$home/append.new"; }

@@ -109,6 +109,11 @@ def excluded(tree: SyncTree, spool: str, spared: Sequence[str] = ()) -> tuple[st
     return (*own, *locks, *tree.exclude)
 
 
+def unfiltered(tree: SyncTree) -> SyncTree:
+    """Return the tree as if the plan excluded nothing of it."""
+    return SyncTree(tree.source, tree.target)
+
+
 def destination(tree: SyncTree) -> str:
     """Return the folder of the new host that a tree goes into, with the slash that makes rsync fill it."""
     return tree.target.rstrip("/") + "/"

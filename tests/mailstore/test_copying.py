@@ -371,3 +371,23 @@ class TestWhatTheHostsKeep:
         done = between.run(f'{start}spare <"$HOME/names" >"$HOME/left"\n')
         assert done.returncode == 0, done
         assert (between.root / "left").read_bytes() == b"./a\nb/.sshx\0./cd\0./x/c\0"
+
+
+def test_a_folder_that_becomes_a_link_before_its_files_are_removed_leads_out_of_no_tree(
+    between: Between,
+) -> None:
+    (between.root / "outside").mkdir()
+    (between.root / "outside/passwd").write_text("of the system")
+    for host in (between.old, between.new):
+        (host / "u").mkdir()
+        (host / "u/passwd").write_text("")
+    between.succeed(between.deleting().whole())
+    (between.old / "u/passwd").unlink()
+    swap = f'mv "{between.new}/u" "{between.root}/aside"; ln -s ../outside "{between.new}/u"'
+    script = between.changed(delete=True).replace(
+        "\nchanged_pass\n", f"\nfew() {{ {swap}; }}\nchanged_pass\n"
+    )
+    assert "ln -s" in script
+    between.run(script)
+    assert (between.new / "u").is_symlink()
+    assert (between.root / "outside/passwd").exists()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from migrator.steps.base import Context
-from migrator.steps.rules import host, identity, keys, made, mail, plan, ports, routes, ways_in
+from migrator.steps.rules import formats, host, identity, keys, made, mail, plan, ports, routes, ways_in
 from migrator.steps.rules.finding import Both, Finding, Level, look_at_both
 
 __all__ = ["HOST_RULES", "PLAN_RULES", "RULES", "Finding", "Level", "hosts"]
@@ -27,6 +27,7 @@ HOST_RULES: tuple[Callable[[Both], Iterator[Finding]], ...] = (
     routes.movable,
     mail.accounts,
     mail.mailboxes,
+    formats.formats,
     mail.space,
 )
 """What both hosts have to be looked at for."""
