@@ -14,7 +14,7 @@ from typing import Literal
 
 from migrator.errors import UsageError
 from migrator.net.blocklists import Health
-from migrator.sendmail import aliases, maps, mc
+from migrator.sendmail import aliases, effective, maps, mc
 from migrator.sendmail.cf import Configuration
 from migrator.sendmail.routes import address_keys
 
@@ -205,22 +205,30 @@ class OwnAddress(Item):
     purpose: str = "the host does not refuse itself where a blocklist names it"
 
     def look(self, seen: Seen) -> Found:
-        """Look for Connect: entries of the addresses."""
-        missing = [key for key in self._keys(seen) if maps.lookup(seen.access, key) not in ("OK", "RELAY")]
-        if not self._keys(seen):
+        """Look for the lines that count for the addresses, as Sendmail does."""
+        if not seen.addresses:
             return Found("unfit", "no address of the host is known")
+        if refusing := effective.barriers(seen.access, seen.addresses, {}):
+            lines = ", ".join(f"{entry.key} {entry.value}" for entry in refusing)
+            return Found("unfit", f"access refuses the host itself by {lines}: take that out first")
+        missing = self._missing(seen)
         return Found("on") if not missing else Found("off", f"no {', '.join(missing)} OK")
 
     def apply(self, seen: Seen) -> Seen:
-        """Add an entry for each address that has none."""
+        """Add an entry for each address for which none counts: one more would hide that it may relay."""
         text = seen.access
-        for key in self._keys(seen):
-            if maps.lookup(text, key) not in ("OK", "RELAY"):
-                text = maps.set_entry(text, key, "OK")
+        for key in self._missing(seen):
+            text = maps.set_entry(text, key, "OK")
         return replace(seen, access=text, mc=_with_access(seen))
 
-    def _keys(self, seen: Seen) -> tuple[str, ...]:
-        return tuple(f"Connect:{form}" for address in seen.addresses for form in address_keys(address))
+    def _missing(self, seen: Seen) -> tuple[str, ...]:
+        forms = (form for address in seen.addresses for form in address_keys(address))
+        table = effective.Table(seen.access)
+        return tuple(
+            f"Connect:{form}"
+            for form in forms
+            if not effective.accepts(table.by_address(form, "Connect", untagged=True))
+        )
 
 
 @dataclass(frozen=True)

@@ -146,6 +146,19 @@ def test_an_access_map_is_made_where_an_item_needs_one(stand: Configured) -> Non
     assert stand.text(ACCESS) == "Connect:198.51.100.20\tOK\n"
 
 
+@pytest.mark.parametrize("line", ["Connect:198.51.100\tRELAY", "198.51 RELAY", "198.51.100.20 OK"])
+def test_an_address_that_passes_already_gets_no_line_that_would_hide_it(stand: Configured, line: str) -> None:
+    stand.host.files[ACCESS] = f"{line}\n".encode()
+    assert states(stand, Harden("new", zones=[ZONE]))["own-address"] == "on"
+    assert stand.look(Harden("new", ["own-address"])) == []
+
+
+def test_an_address_that_access_refuses_is_not_let_in_by_a_tool(stand: Configured) -> None:
+    stand.host.files[ACCESS] = b"198.51.100 REJECT\n"
+    with pytest.raises(Refused, match=r"198\.51\.100 REJECT"):
+        stand.look(Harden("new", ["own-address"]))
+
+
 def test_an_alias_that_leads_elsewhere_is_not_taken_over(stand: Configured) -> None:
     stand.host.files[ALIASES] = b"dev-null: root\n"
     with pytest.raises(UsageError, match="leads elsewhere"):

@@ -11,7 +11,7 @@ from migrator.hosts.upload import upload_script
 from migrator.steps.base import Context, Phase, Step
 from migrator.steps.common import derived
 from migrator.steps.common.configure import ACCESS, MAILERTABLE, MC, Reload, Sources, read
-from migrator.steps.common.exemption import expect_spared, spared
+from migrator.steps.common.exemption import expect_let_in, expect_spared, spared
 from migrator.steps.common.opening import opened
 from migrator.steps.common.relaying import (
     expect_live_relay,
@@ -58,6 +58,7 @@ class RelayHome(Step):
         if opened(context):
             sources = read(context, "new")
             refuse_own_name(context, "new", sources)
+            expect_let_in(context, "old", sources_of(context, "new"))
             derived.expect_made(context, "new", derived.look(context, "new"), _written(sources))
 
     def verify(self, context: Context) -> None:
