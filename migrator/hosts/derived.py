@@ -3,9 +3,9 @@
 A rebuild makes these anew. What somebody typed into sendmail.cf, or put into a map from another text, would go
 without a word, so it is looked for before. Nothing of the host is changed: what the sources make goes into a
 folder of its own. `m4` and `makemap` are the judges (cf/README, "A BRIEF INTRODUCTION TO M4"; makemap(8), `-u`),
-for aliases `sendmail -bi` (newaliases(1)). Comments and empty lines do not count, for m4 writes who built a
-file, when and where, and Debian's make adds sendmail.mc as a comment; nor does the line `DZ`, the version that a
-greeting tells, which is another one after every update of Sendmail.
+for aliases `sendmail -bi` (newaliases(1)), for Debian's Makefile its own `update_mk`. Comments and empty lines do
+not count, for m4 writes who built a file, when and where, and Debian's make adds sendmail.mc as a comment; nor
+does the line `DZ`, the version that a greeting tells, which is another one after every update of Sendmail.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from migrator.hosts.families import WAYS
 MOST = 200
 """How many lines of a map's difference are fetched, of either side."""
 
-Kind = Literal["cf", "map", "aliases", "fault"]
+Kind = Literal["cf", "map", "aliases", "makefile", "fault"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def parse(output: str) -> tuple[Derived, ...]:
         word, due, path, source = head
         if word in ("stands", "made"):
             texts[word] = body
-        elif word in ("cf", "map", "aliases", "fault"):
+        elif word in ("cf", "map", "aliases", "makefile", "fault"):
             difference = body if word == "fault" else _difference(path, texts)
             found.append(Derived(word, path, source, due == "due", "\n".join(difference)))  # type: ignore[arg-type]
             texts = {}
@@ -156,6 +156,17 @@ of_map() { # kind type source; what the source makes stands at new, where there 
         faulty "$3.db" "$3"
     fi
 }
+# Debian's make writes its own Makefile anew where sendmail.mc is younger. It may be a pass behind, so that only
+# lines count which stand in it alone.
+if [ -x /usr/share/sendmail/update_mk ] && [ -f Makefile ] && [ -f databases ] &&
+    /usr/share/sendmail/update_mk -o "$work/Makefile" -i /etc/mail/databases >/dev/null 2>&1 && [ -s "$work/Makefile" ]
+then
+    grep -v '^#' Makefile | sort -u >"$work/all.stands"
+    sed "s|$work/Makefile|/etc/mail/Makefile|g" "$work/Makefile" | grep -v '^#' | sort -u >"$work/all.made"
+    comm -23 "$work/all.stands" "$work/all.made" | head -n @MOST@ >"$work/stands"
+    : >"$work/made"
+    compared makefile later /etc/mail/Makefile /etc/mail/databases
+fi
 of_cf sendmail due
 of_cf submit "$(due submit.mc submit.cf)"
 command -v makemap >/dev/null 2>&1 || exit 0

@@ -17,7 +17,7 @@ FILE_TYPES = frozenset({"hash", "btree", "dbm", "cdb", "lmdb", "text"})
 
 _LETTERS = {"Q": "QueueDirectory", "p": "PrivacyOptions", "O": "DaemonPortOptions", "A": "AliasFile"}
 _COMMENT = re.compile(r"(?<![\\$])#.*\Z", re.DOTALL)
-_OPTION = re.compile(r"O\s+([A-Za-z.]+)\s*=\s*(.*)", re.DOTALL | re.ASCII)
+_OPTION = re.compile(r"O\s+([A-Za-z.-]+)\s*=\s*(.*)", re.DOTALL | re.ASCII)
 _SHORT_OPTION = re.compile(r"O([A-Za-z])(.*)", re.DOTALL)
 _NAMED = re.compile(r"\{([^}]*)\}(.*)|(.)(.*)", re.DOTALL)
 _MAP = re.compile(r"K\s*([A-Za-z0-9][A-Za-z0-9_.]*)\s+([A-Za-z0-9]+)\s*(.*)", re.DOTALL | re.ASCII)

@@ -9,7 +9,7 @@ from migrator.errors import VerifyFailed
 from migrator.hosts import boot, daemon
 from migrator.net.firewall import CLOSED, PortState
 from migrator.steps.base import Context, Phase, Question, Step
-from migrator.steps.common import clock, daemons, forecasting, port, reaching
+from migrator.steps.common import clock, daemons, forecasting, patience, port, reaching
 from migrator.steps.common.at_once import at_once
 from migrator.steps.wait import expect_window
 
@@ -35,12 +35,17 @@ class CloseNew(Step):
     def question(self, context: Context) -> Question:
         """Return what is predicted of the cutover. Raises Refused beyond the budget, StartOver for an old pass.
 
+        Raises Refused also where mail that waits would be returned to its senders while it is held.
+
         Raises NotReady where the maintenance window has closed since `wait` passed it: a copy that took long, or a run
         that was stopped and goes on the next morning, must not move mail then.
         """
         if context.plan.cutover.window:
             expect_window(context, clock.agreed(context))
-        return forecasting.question(context, "catch-up")
+        told, _ = at_once(
+            lambda: forecasting.question(context, "catch-up"), lambda: patience.expect_time(context)
+        )
+        return told
 
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield the closing, the stop of the daemon, so that its queue waits too, and a wait for its children."""

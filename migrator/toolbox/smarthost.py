@@ -40,6 +40,12 @@ _PACKAGES = {"debian": "libsasl2-modules", "redhat": "cyrus-sasl-plain (or -md5,
 _USER = re.compile(r"[a-z_][a-z0-9_.-]{0,31}")
 
 
+_TLS = "ENCR:112"
+"""What is asked of the way to the server: 112 bits, as of three-key DES (cf/README, "TLS_Srv")."""
+
+_STRICT = re.compile(r"((PERM|TEMP)\+)?(VERIFY(:(BITS:)?[0-9]+)?|ENCR:([0-9]{1,4}))(\+.*)?", re.IGNORECASE)
+
+
 @dataclass(frozen=True, slots=True)
 class Login:
     """How Sendmail logs in to the smart host."""
@@ -124,7 +130,9 @@ class Smarthost(Tool):
         wanted = {MC: self._edited(sources)}
         if self._secure:
             access = sources.map_path("access", ACCESS)
-            wanted[access] = maps.set_entry(sources.text(access), self._tls_key, "ENCR:112")
+            known = maps.lookup(sources.text(access), self._tls_key)
+            value = known if known and _as_strict(known) else _TLS
+            wanted[access] = maps.set_entry(sources.text(access), self._tls_key, value)
         shown = {AUTHINFO: None if before is None else authinfo.masked(before)}
         sources = Sources({**sources.texts, **shown}, sources.cf)
         if after is not None and after != before:
@@ -267,3 +275,9 @@ esac
 printf '%s\n' "$seen" | tail -n 12 >&2
 exit 1
 """
+
+
+def _as_strict(value: str) -> bool:
+    """Return whether a requirement that stands there asks for as much: a verified certificate, or as many bits."""
+    found = _STRICT.fullmatch(value.strip())
+    return found is not None and int(found[6] or "112") >= 112

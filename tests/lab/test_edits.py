@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
 
 import pytest
 
+from migrator.sendmail.effective import Table
 from tests.lab.driver import succeed
 from tests.lab.lab import PROJECT, Lab
 
@@ -77,4 +79,87 @@ def test_a_smart_host_typed_into_sendmail_cf_is_told_and_never_dropped_unasked(l
     assert "smarthost.example.test" in lab.shell("new", "sendmail -bv someone@elsewhere.test")
     for role in ("old", "new"):
         lab.shell(role, NORMAL)
+    assert lab.migrate("check").returncode == 0
+
+
+WHO = "{net} RELAY", ""
+MAY = """
+import smtplib, sys
+with smtplib.SMTP(sys.argv[1], 25, local_hostname="mail.example.test", timeout=60) as client:
+    client.ehlo()
+    client.mail("user01@example.test")
+    print(client.rcpt("somebody@outside.test")[0])
+"""
+
+
+def may_relay(lab: Lab) -> str:
+    """Return what the new host's daemon says to the old one, which sends to elsewhere through it."""
+    return lab.shell("old", f"python3 -c {shlex.quote(MAY)} {lab.place.new}").strip()
+
+
+def allow(lab: Lab, line: str) -> None:
+    """Let the new host's access map say this, besides what it says of the lab's senders."""
+    line = line.format(net=lab.place.old.rpartition(".")[0], old=lab.place.old)
+    lab.shell(
+        "new",
+        "cd /etc/mail; cp -a -n access /root/access; cp -a /root/access access; "
+        f"printf '%s\\n' {shlex.quote(line)} >>access; sleep 1; touch access; make >/dev/null 2>&1",
+    )
+
+
+def test_the_old_host_relays_through_the_new_one_if_and_only_if_it_could_before(lab: Lab) -> None:
+    for line in WHO:
+        allow(lab, line)
+        before = may_relay(lab)
+        assert before == ("250" if line else "550"), line
+        succeed(lab, "run", "--until", "exempt-old")
+        assert may_relay(lab) == before, line
+        succeed(lab, "rollback")
+        assert may_relay(lab) == before, line
+    allow(lab, "Connect:{net} REJECT")
+    refused = lab.migrate("check")
+    assert refused.returncode == 3, refused.stdout
+    assert "let-in" in refused.stdout
+    refused = lab.migrate("run", "--until", "exempt-old")
+    assert (refused.returncode, "REJECT" in refused.stderr) == (3, True), refused.stderr
+
+
+SHAPES = (
+    "Connect:{net} RELAY\n{old} REJECT",
+    "{net} RELAY\nConnect:{wide} REJECT",
+    "Connect:{old} SKIP\n{net} RELAY",
+    "{wide} OK",
+    "To:{old} RELAY",
+    "Connect:{net}.1 REJECT",
+)
+
+
+def test_a_real_sendmail_finds_the_line_that_we_find(lab: Lab) -> None:
+    old = lab.place.old
+    net = old.rpartition(".")[0]
+    for shape in SHAPES:
+        text = shape.format(old=old, net=net, wide=net.rpartition(".")[0]) + "\n"
+        allow(lab, text.rstrip("\n"))
+        found = Table(text).by_address(old, "Connect", untagged=True)
+        question = shlex.quote(f"A <{old}> <?> <+ Connect> <x>")
+        said = lab.shell("new", f"echo {question} | sendmail -bt | grep returns | tail -n 1")
+        assert f"< {found.value if found else '?'} >" in said, shape
+
+
+def test_mail_that_would_be_returned_while_it_is_held_is_told(lab: Lab) -> None:
+    allow(lab, "")
+    lab.shell(
+        "new",
+        "cp -a /root/access /etc/mail/access; touch /etc/mail/access; make -C /etc/mail >/dev/null 2>&1",
+    )
+    # A message that waits has been there for 4 d 23 h 58 min; nobody takes it to a mailbox meanwhile.
+    lab.shell(
+        "old",
+        "echo hello | sendmail -Am -odd -f someone@outside.test user01@example.test; cd /var/spool/mqueue; "
+        'for file in qf*; do sed -i "s/^T.*/T$(( $(date +%s) - 5 * 86400 + 120 ))/" "$file"; done; ls qf*',
+    )
+    told = lab.migrate("check")
+    assert told.returncode == 3, told.stdout
+    assert "go back to their senders soon" in told.stdout
+    lab.shell("old", "rm -f /var/spool/mqueue/[qd]f*")
     assert lab.migrate("check").returncode == 0

@@ -21,7 +21,7 @@ from migrator.steps.common import at_once, forecasting
 from tests.fakes import FakeHost
 from tests.steps.simulation import SimulatedExecutor, simulated
 
-LOOKS, CHANGES = 73, 12
+LOOKS, CHANGES = 74, 12
 """What a cutover under hold asks both hosts, from the first step after the copying ahead to the last."""
 
 IN_TURN = 45

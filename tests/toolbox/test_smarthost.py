@@ -169,3 +169,19 @@ def test_without_the_password_nothing_is_written(stand: Configured) -> None:
     with pytest.raises(Refused, match="password is not known"):
         tool().executor(stand.executor).execute(planned.do)
     assert AUTHINFO not in stand.host.files
+
+
+@pytest.mark.parametrize(
+    "value", ["VERIFY", "PERM+VERIFY:128", "ENCR:256", "TEMP+ENCR:112", "VERIFY:112+CN:smtp.x"]
+)
+def test_a_requirement_that_asks_for_more_is_not_weakened(stand: Configured, value: str) -> None:
+    stand.host.files[ACCESS] = f"TLS_Srv:smtp.provider.test\t{value}\n".encode()
+    stand.perform(Smarthost("new", "smtp.provider.test"))
+    assert stand.text(ACCESS) == f"TLS_Srv:smtp.provider.test\t{value}\n"
+
+
+@pytest.mark.parametrize("value", ["ENCR:40", "ENCR:0", "", "what"])
+def test_a_requirement_that_asks_for_less_is_replaced(stand: Configured, value: str) -> None:
+    stand.host.files[ACCESS] = f"TLS_Srv:smtp.provider.test\t{value}\n".encode()
+    stand.perform(Smarthost("new", "smtp.provider.test"))
+    assert stand.text(ACCESS) == "TLS_Srv:smtp.provider.test\tENCR:112\n"

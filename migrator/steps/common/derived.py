@@ -41,7 +41,7 @@ def look(context: Context, host: HostName) -> tuple[Derived, ...]:
 
 def word_of(kind: Kind) -> str:
     """Return the word of --force for a kind of file."""
-    return EDITED_CF if kind == "cf" else EDITED_MAPS
+    return {"cf": EDITED_CF, "makefile": "edited-makefile"}.get(kind, EDITED_MAPS)
 
 
 def headline(one: Derived) -> str:
@@ -60,6 +60,8 @@ def advice(one: Derived) -> str:
             f"lines with - stand in {one.path} alone: put what is needed of them into {one.source} (SMART_HOST, "
             "LOCAL_CONFIG), run make -C /etc/mail, and see that mail goes where it went"
         )
+    if one.kind == "makefile":
+        return f"make may write {one.path} anew without these lines: keep them in a file of their own"
     return (
         f"lines with - stand in {one.path} alone: put what is needed of them into {one.source}, take lines with + "
         "out of it that shall not count, and rebuild by make -C /etc/mail or newaliases"

@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from migrator.steps.base import Context
-from migrator.steps.rules import formats, host, identity, keys, made, mail, plan, ports, routes, ways_in
+from migrator.steps.rules import (
+    exemption,
+    formats,
+    host,
+    identity,
+    keys,
+    made,
+    mail,
+    patience,
+    plan,
+    ports,
+    routes,
+    ways_in,
+)
 from migrator.steps.rules.finding import Both, Finding, Level, look_at_both
 
 __all__ = ["HOST_RULES", "PLAN_RULES", "RULES", "Finding", "Level", "hosts"]
@@ -16,6 +29,8 @@ HOST_RULES: tuple[Callable[[Both], Iterator[Finding]], ...] = (
     host.system,
     host.configuration,
     made.derived,
+    exemption.let_in,
+    patience.queuereturn,
     host.maps,
     host.programs,
     host.firewall,

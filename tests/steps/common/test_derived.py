@@ -175,3 +175,15 @@ def test_check_of_a_run_that_was_forced_only_warns() -> None:
     world.old.on(LOOK, record(*CF_EDITED))
     found = list(made.derived(both(world, memory={"edited-cf.old": "yes"})))
     assert brief(found) == ["warn edited-cf old", "pass derived new"]
+
+
+def test_lines_of_a_makefile_that_make_writes_itself_are_a_warning_and_no_refusal() -> None:
+    entry = ("makefile", "later", "/etc/mail/Makefile", "/etc/mail/databases", "lists.db: lists")
+    found = sound_world()
+    found.old.on(LOOK, record(*entry))
+    told = list(made.derived(both(found)))
+    assert brief(told) == ["warn edited-makefile old", "pass derived new"]
+    assert "-lists.db: lists" in told[0].detail
+    stage = Stage(ExemptOld())
+    edited(stage.new, entry)
+    assert len(stage.perform()) == 1
