@@ -76,7 +76,7 @@ def run(call: Call, state_root: Path | None, wishes: Wishes) -> int:
         from migrator.engine import Engine
         from migrator.steps.homeward import turning
 
-        chain = _chain(plan, state)
+        chain = _chain(plan, state, wishes.force)
         with wired(plan, wishes.force, _keeper(journal, report)) as tools:
             engine = Engine(
                 chain.steps,
@@ -160,7 +160,7 @@ def _rehearse(call: Call, plan: Plan, wishes: Wishes, state: State) -> int:
     from migrator.steps.homeward import homeward
 
     shield = Shield()
-    chain = _chain(plan, None if call.command == "rollback" else state)
+    chain = _chain(plan, None if call.command == "rollback" else state, wishes.force)
     with ExitStack() as stack:
         report = _report(call)
         stack.callback(report.close)
@@ -176,15 +176,20 @@ def _rehearse(call: Call, plan: Plan, wishes: Wishes, state: State) -> int:
         return rehearsal.exit_code
 
 
-def _chain(plan: Plan, state: State | None) -> Chain:
+def _chain(plan: Plan, state: State | None, force: frozenset[str] = frozenset()) -> Chain:
     """Return the steps of a plan with the tools that it asks for; without a state, only as far as an undo needs."""
     from migrator import steps
+    from migrator.steps.lost import LOST, OLD_HOST_LOST, alone
     from migrator.toolbox.planned import chained
 
     def needed(name: str) -> bool:
         return state is not None and not state.finished(name)
 
-    return chained(steps.ordered(plan.cutover.strategy), plan, needed)
+    chain = chained(steps.ordered(plan.cutover.strategy), plan, needed)
+    if state is None or not (OLD_HOST_LOST in force or LOST in state.memory):
+        return chain
+    finished = [step.name for step in chain.steps if state.finished(step.name)]
+    return replace(chain, steps=alone(chain.steps, finished))
 
 
 @contextmanager

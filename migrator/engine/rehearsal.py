@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from migrator.change import Change, Command, Note, Rsync, Undo
+from migrator.engine.loss import refuse_way_home
 from migrator.engine.rollback import asked_before, cutover_begun, undoable
 from migrator.engine.run import CONFIRMED, Engine, Events
 from migrator.errors import HostError, Interrupted, MigrateError, NotReady, Refused, StartOver
@@ -68,6 +69,7 @@ class Rehearsal(Engine):
         yield self._tell(Kind.MESSAGE, text="a rehearsal: nothing is changed")
         self._go_by_the_record()
         state = self._chronicle.state
+        refuse_way_home(state, self._context)
         deeds = undoable(self._steps, state, self._context)
         ahead = self._homeward if cutover_begun(self._steps, state) else ()
         for step in (*asked_before(self._steps, state, self._homeward), *ahead):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from migrator import __version__
 from migrator.change import Change, Undo, Upload
 from migrator.engine.chronicle import Chronicle, headline
+from migrator.engine.loss import refuse_way_home
 from migrator.errors import Interrupted, JournalDamaged, MigrateError, Refused
 from migrator.event import Event, Kind
 from migrator.journal import Deed, JournalError, State
@@ -43,6 +44,7 @@ def roll_back(
     undone, where a step refuses, or where mail has moved and `confirm`, which is told since when, does not say yes.
     """
     state = chronicle.state
+    refuse_way_home(state, context)
     deeds = undoable(steps, state, context)
     begun = begun_steps(steps, state, homeward)
     ahead = tuple(homeward) if cutover_begun(steps, state) else ()

@@ -14,6 +14,7 @@ from migrator import __version__
 from migrator.change import Change, Command, Note, Rsync, Undo
 from migrator.engine.chronicle import Chronicle, headline
 from migrator.engine.going_back import go_back
+from migrator.engine.loss import explain_loss, without_old
 from migrator.engine.plan_change import check
 from migrator.engine.rollback import roll_back, told
 from migrator.engine.suspension import SINCE, Suspension
@@ -94,6 +95,9 @@ class Engine:
         try:
             yield from self._begin(accept_plan_change)
             yield from self._all(until)
+        except HostError as error:
+            explain_loss(self._context, error, home=False)
+            raise
         except Interrupted:
             yield self._chronicle.interrupted(self._step_under_way, self._under_way)
             raise
@@ -115,6 +119,9 @@ class Engine:
                 self._unless_finished,
                 self._confirm,
             )
+        except HostError as error:
+            explain_loss(self._context, error, home=True)
+            raise
         except Interrupted:
             yield self._chronicle.interrupted(None, "rollback")
             raise
@@ -236,7 +243,7 @@ class Engine:
     def _finish_going_back(self) -> Events:
         """Go on with a going back that a run did not finish, and end as that run would have."""
         begun = self._chronicle.state.going_back
-        if begun:
+        if begun and not without_old(self._context):  # there is nothing to go back to
             error = GoBack(begun["text"], step=begun["to"], **begun["known"])
             yield from self._go_back(error)
             raise error
@@ -249,7 +256,7 @@ class Engine:
         self._under_way = "looking whether the step may start"
         step.ready(self._context)
         yield from self._ask(step)
-        pending = self._chronicle.state.pending(step.name)
+        pending = self._chronicle.state.pending(step.name) if step.repeats else None
         if pending is not None:
             yield from self._perform(step.name, pending.sequence, pending.change)
         for attempt in range(1, step.attempts + 1):

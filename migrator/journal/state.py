@@ -228,7 +228,7 @@ class State:
             self._record(event).state = "interrupted"
 
     def _completed(self, _sequence: int, _event: Event) -> None:
-        self.complete = True
+        self.complete, self.going_back = True, {}
 
     def _rollback_started(self, _sequence: int, event: Event) -> None:
         self.rolling_back, self.complete, self.going_back = True, False, {}

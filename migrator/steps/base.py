@@ -150,6 +150,7 @@ class Step(ABC):
     phase: ClassVar[Phase]
     after: ClassVar[str | Mapping[str, str]]
     attempts: ClassVar[int] = 1  # how often changes and verification are tried in turn before the step fails
+    repeats: ClassVar[bool] = True  # whether a change of it that was planned and not confirmed is made again
     suspends: ClassVar[str] = ""
     """Where not "": from the step's first change on mail waits, and where that lasts too long, all begins anew at the
     step named here."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import shlex
 from collections.abc import Iterator
+from typing import ClassVar
 
 from migrator import host_text
 from migrator.change import Change, SendProbe, Undo
@@ -29,12 +30,13 @@ class Smoke(Step):
     phase = Phase.VERIFY
     after = "verify-dns"
     attempts = 2  # a message that was fetched or filtered away is sent anew once
+    hosts: ClassVar[tuple[str, ...]] = _HOSTS
 
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield the dialogues that were not held yet."""
         recipient = recipient_of(context)
         sender = context.plan.smoke.sender or f"postmaster@{context.plan.domains[0]}"
-        for host in _HOSTS:
+        for host in self.hosts:
             address = context.plan.old.address if host == "old" else context.plan.new.address
             token = f"migrate-{context.plan.name}-{host}-{int(context.now().timestamp())}"
             if context.attempt > 1 or f"smoke.{host}" not in context.memory:
@@ -56,16 +58,15 @@ class Smoke(Step):
         """Find each message in a mailbox of the new host and nowhere on the old. Raises VerifyFailed."""
         at_once(lambda: _expect_arrival(context, "old"), lambda: _expect_arrival(context, "new"))
 
+    def expect_in_mailbox(self, context: Context) -> None:
+        """Find the message that was sent to the new host in a mailbox there. Raises VerifyFailed."""
+        _found(context, "new")
+
 
 def _expect_arrival(context: Context, host: str) -> None:
     """Wait for the message that was sent to a host. Raises VerifyFailed where it took another way, or none."""
-    waited = 0  # seconds, counted: a clock can jump
     token = context.memory[f"smoke.{host}"]
-    while not (places := _places(context, "new", token, everywhere=waited >= _NARROWLY)):
-        if waited >= _ARRIVAL:
-            raise _missing(host, token)
-        context.sleep(1.0)
-        waited += 1
+    places, waited = _found(context, host)
     _, strays = at_once(
         lambda: _expect_route(context, host, places[0]),
         lambda: _places(context, "old", token, everywhere=waited >= _NARROWLY),
@@ -78,6 +79,18 @@ def _expect_arrival(context: Context, host: str) -> None:
             seen=", ".join(strays),
             advice="the old host still delivers locally: see `sendmail -bv` there, then move this message",
         )
+
+
+def _found(context: Context, host: str) -> tuple[list[str], int]:
+    """Return the files of the new host with the message that was sent to a host, and for how many seconds it took."""
+    waited = 0  # seconds, counted: a clock can jump
+    token = context.memory[f"smoke.{host}"]
+    while not (places := _places(context, "new", token, everywhere=waited >= _NARROWLY)):
+        if waited >= _ARRIVAL:
+            raise _missing(host, token)
+        context.sleep(1.0)
+        waited += 1
+    return places, waited
 
 
 def _places(context: Context, host: str, token: str, *, everywhere: bool = False) -> list[str]:

@@ -114,3 +114,11 @@ def test_a_rollback_whose_journal_needs_a_file_that_is_gone_is_exit_2(desk: Desk
     assert (result.exit_code, desk.world.files()) == (2, before)
     assert f"new.identity_file: {key} is not there" in result.stderr
     assert desk.type("status").exit_code == 0
+
+
+def test_the_word_for_a_lost_old_host_leads_to_the_chain_without_it(desk: Desk) -> None:
+    desk.type("run", "--until", "survey")
+    result = desk.type("run", "--yes", "--force", "old-host-lost")
+    assert result.exit_code == 3
+    assert "no copy of the mail is whole" in result.stderr
+    assert desk.type("rollback", "--force", "old-host-lost").exit_code == 3
