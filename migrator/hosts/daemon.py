@@ -7,6 +7,9 @@ A service script may say that it did what it did not (Debian's start-stop-daemon
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from migrator.hosts.bridge import SWEEP
 from migrator.hosts.facts import HostFacts
 from migrator.hosts.families import service
 
@@ -27,22 +30,34 @@ START_SHOWN = "service sendmail start, and see that it listens"
 STOP_SHOWN = "service sendmail stop, and see that nothing listens"
 """What a person would do in place of these scripts."""
 
-_FUNCTIONS = r"""mta() { # prints KIND PID STARTTIME SESSION TITLE of each process of the MTA; times in ticks since boot
+_FUNCTIONS = (
+    r"""mta_program=$(command -v sendmail)
+mta() { # prints KIND PID STARTTIME SESSION TITLE of each process of the MTA; times in ticks since boot
     run_as=$(sed -n 's/^O RunAsUser=\([^:]*\).*/\1/p' /etc/mail/sendmail.cf 2>/dev/null | head -n 1)
     run_as=$(id -u "${run_as:-root}" 2>/dev/null)
     # Without a process of its own for any of them: a busy host has hundreds, and is looked at many times.
     for process in /proc/[0-9]*; do
-        name=; { read -r name <"$process/comm"; } 2>/dev/null || continue
-        case $name in sendmail*) ;; *) continue ;; esac
         stat=; { read -r stat <"$process/stat"; } 2>/dev/null || continue
+        # The name is cut off where it is long, and another one where it was started by a link; CentOS 6 has no comm.
+        case $stat in
+            *'(sendmail'*) ;;
+            *) if [ -z "$mta_program" ] || [ ! "$process/exe" -ef "$mta_program" ]; then continue; fi ;;
+        esac
         user=
         { while read -r key real rest; do
             if [ "$key" = Uid: ]; then user=$real; break; fi
         done <"$process/status"; } 2>/dev/null
         if [ "$user" != 0 ] && [ "$user" != "$run_as" ]; then continue; fi
         title=; { read -r title <"$process/cmdline"; } 2>/dev/null # without its NULs
-        case $title in ''|*/mqueue-client*|*/clientmqueue*|'sendmail: migrate-bridge: accepting '*) continue ;; esac
+        case $title in ''|'sendmail: migrate-bridge: accepting '*) continue ;; esac
+        for folder in /var/spool/mqueue-client /var/spool/clientmqueue; do # what works there hands mail to the daemon
+            if [ "$process/cwd" -ef "$folder" ]; then continue 2; fi
+        done
         kind_of "$title"
+        case $kind,$title in
+            runner,*/mqueue-client*|runner,*/clientmqueue*) continue ;;
+            queue,*'running queue: '*/mqueue-client*|queue,*'running queue: '*/clientmqueue*) continue ;;
+        esac
         set -- ${stat##*) }
         printf '%s %s %s %s %s\n' "$kind" "${process#/proc/}" "${20}" "$4" "$title"
     done
@@ -78,6 +93,45 @@ queue_runs() { # whether a daemon that listens runs its queue: its own child doe
         exit 1
     }
 }
+runners() { # prints PID.STARTTIME of each process that does nothing but run the queue, again and again
+    mta | while read -r kind pid start session title; do
+        if [ "$kind" = runner ]; then echo "$pid.$start"; fi
+    done
+}
+runners_left() { # of those given
+    for one in $(runners); do case " $* " in *" $one "*) return 0 ;; esac; done
+    return 1
+}
+runners_busy() { # whether one of those given has a child that delivers: a HUP would end it in the middle
+    parents=" $* "
+    mta | {
+        while read -r kind pid start session title; do
+            if [ "$kind" != queue ]; then continue; fi
+            case $title in *'running queue: '*) continue ;; esac
+            stat=; { read -r stat <"/proc/$pid/stat"; } 2>/dev/null || continue
+            set -- ${stat##*) }
+            case $parents in *" $2."*|*" $4."*) exit 0 ;; esac
+        done
+        exit 1
+    }
+}
+renew_runners() { # PID.STARTTIME of each; fails where one of them goes on as it was
+    if ! runners_left "$@"; then return 0; fi
+    tries=$((@CALM@ * 5))
+    while [ $tries -gt 0 ] && runners_busy "$@"; do tries=$((tries - 1)); sleep 0.2; done
+    for one in $(runners); do
+        case " $* " in *" $one "*) kill -s HUP "${one%.*}" 2>/dev/null ;; esac
+    done
+    tries=$((@RELOAD@ * 5))
+    while runners_left "$@"; do
+        tries=$((tries - 1))
+        if [ $tries -le 0 ]; then
+            echo "runners of the queue go on with the configuration of before: PID $*" >&2
+            return 1
+        fi
+        sleep 0.2
+    done
+}
 calm() { # seconds at most
     tries=$(($1 * 5))
     while [ $tries -gt 0 ] && queue_runs; do tries=$((tries - 1)); sleep 0.2; done
@@ -110,6 +164,9 @@ wait_for_listener() { # seconds
     done
 }
 """.replace("@GONE@", str(GONE_WAIT))
+    .replace("@CALM@", str(CALM_WAIT))
+    .replace("@RELOAD@", str(RELOAD_WAIT))
+)
 
 _PROOF = r"""shown() { printf '%s ' $(listening); }
 renewed() { # another process, another socket, and none of before left
@@ -147,10 +204,9 @@ steady() { # systemd may take a reload for the end of the service, and end the n
     sleep 2
     renewed
 }
-runners() { mta | while read -r kind pid start session title; do if [ "$kind" = runner ]; then echo $pid; fi; done; }
 tell() {
     # A queue runner of its own is a daemon too, and delivers by the configuration it was started with.
-    for pid in $old_runners; do kill -s HUP "$pid" 2>/dev/null; done
+    renew_runners $old_runners
     for one in $(listening); do
         for port in $(sockets); do echo "listener ${one%.*} ${one#*.} $port"; done
     done
@@ -163,7 +219,7 @@ def start(facts: HostFacts) -> str:
     """Return the sh text that starts Sendmail where it does not listen, and fails where none does in time."""
     return f"""(
 set +e
-{_FUNCTIONS}if [ -z "$(listening)" ]; then {service(facts, "start")}; fi
+{SWEEP}{_FUNCTIONS}if [ -z "$(listening)" ]; then {service(facts, "start")}; fi
 wait_for_listener {START_WAIT} && exit 0
 echo 'Sendmail does not listen on port 25 after its start: see its log' >&2
 exit 1
@@ -175,7 +231,7 @@ def stop(facts: HostFacts) -> str:
     """Return the sh text after which no Sendmail listens or runs the main queue, whatever the service says."""
     return f"""(
 set +e
-{_FUNCTIONS}{service(facts, "stop")}
+{SWEEP}{_FUNCTIONS}{service(facts, "stop")}
 for signal in TERM TERM TERM TERM TERM KILL KILL; do
     running=$(mta | while read -r kind pid start session title; do
         case $kind in listener|runner) echo "$pid" ;; esac
@@ -188,6 +244,15 @@ echo "Sendmail still runs after its stop: PID $running" >&2
 exit 1
 )
 """
+
+
+def renew_runners(found: Sequence[tuple[int, int]]) -> str:
+    """Given runners of the queue, each by process id and start in ticks, return the sh text that restarts them.
+
+    A HUP makes them read everything anew, as it does the daemon. It exits with 1 where one goes on as it was.
+    """
+    words = " ".join(f"{pid:d}.{started:d}" for pid, started in found)
+    return f"(\nset +e\n{_FUNCTIONS}renew_runners {words}\n)\n"
 
 
 def restart(facts: HostFacts) -> str:
@@ -204,7 +269,7 @@ def reload_and_prove(facts: HostFacts) -> str:
     """
     return f"""(
 set +e
-{_FUNCTIONS}{_PROOF}old_listeners=$(listening)
+{SWEEP}{_FUNCTIONS}{_PROOF}old_listeners=$(listening)
 old_sockets=$(sockets)
 old_runners=$(runners)
 if [ -n "$old_listeners" ]; then
@@ -240,7 +305,7 @@ def reload_and_outlive(facts: HostFacts, *, longest: int) -> str:
     """
     return f"""(
 set +e
-{_FUNCTIONS}earlier=$(mta | while read -r kind pid start session title; do
+{SWEEP}{_FUNCTIONS}earlier=$(mta | while read -r kind pid start session title; do
     case $kind in listener|runner) echo "$session" ;; esac
 done)
 remaining() {{

@@ -51,7 +51,7 @@ class CloseNew(Step):
         """Yield the closing, the stop of the daemon, so that its queue waits too, and a wait for its children."""
         facts = context.facts("new")
         found, seen, starting = _look(context)
-        if found != PortState(CLOSED) or seen.listeners or starting:
+        if found != PortState(CLOSED) or seen.listeners or seen.bridges or starting:
             # A timer that opens it may still run, of a cutover that was taken back.
             closed_for_good = port.no_timer(context) + port.close(context, "new")
             closing = boot.hold(context.plan.name) + closed_for_good + daemon.stop(facts)
@@ -84,7 +84,11 @@ class CloseNew(Step):
         """Measure the firewall, the listener and what a boot starts. Raises VerifyFailed where mail could come in."""
         state, found, starting = _look(context)
         port.expect_seen(state, "new", PortState(CLOSED))
-        if running := (*found.listeners, *daemons.remaining(found.all, context.memory.get(WAITED, ""))):
+        if running := (
+            *found.listeners,
+            *found.bridges,
+            *daemons.remaining(found.all, context.memory.get(WAITED, "")),
+        ):
             raise VerifyFailed(
                 "Sendmail still runs on the new host",
                 host="new",

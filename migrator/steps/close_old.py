@@ -22,8 +22,8 @@ class CloseOld(Step):
         """Yield the closing together with the timer on the host that ends it."""
         if port.state(context, "old") == PortState(CLOSED):
             return
-        opening = port.prepared(context, port.no_timer(context) + port.reopen(context, "old"))
-        closing = port.reopen_later(context, "old") + port.close(context, "old")
+        opening = port.prepared(context, port.swept(port.no_timer(context) + port.reopen(context, "old")))
+        closing = port.swept(port.reopen_later(context, "old") + port.close(context, "old"))
         shown = f"{port.later_shown(context)}\n{port.close_shown(context, 'old')}"
         yield Change(
             f"close port 25 of the old host, for {int(context.plan.cutover.max_closed.total_seconds())} s at most",

@@ -20,7 +20,7 @@ class OpenOld(Step):
 
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield the opening. Its undo is none: what closed the port undoes itself by opening it."""
-        script = port.prepared(context, port.no_timer(context) + port.reopen(context, "old"))
+        script = port.prepared(context, port.swept(port.no_timer(context) + port.reopen(context, "old")))
         if "open-old.timer" not in context.memory or port.state(context, "old") != PortState(OPEN):
             yield Change(
                 "open port 25 of the old host",

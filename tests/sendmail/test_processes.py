@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from migrator.sendmail import processes
 from migrator.sendmail.processes import Activity, Process
 from migrator.sendmail.text_error import TextError
+from tests.hosts.shell import each_shell
 
 STAT = "4242 (sendmail-mta) S 1 4242 4242 0 -1 4194624 1024 0 0 0 5 3 0 0 20 0 1 0 987654 33554432 2048"
 
@@ -67,6 +68,13 @@ def test_a_process_has_its_parent_start_and_user() -> None:
     assert processes.parse(output)[0].activity is Activity.LISTENER
 
 
+def test_a_letter_behind_the_user_tells_what_else_a_process_is() -> None:
+    output = f"101c\0{STAT}\0sendmail -t\0" + f"1001p\0{STAT}\0sendmail: MTA: accepting connections\0\0"
+    client, program = processes.parse(output)
+    assert (client.user, client.of_client_queue, client.program) == (101, True, False)
+    assert (program.user, program.of_client_queue, program.activity) == (1001, False, Activity.DELIVERING)
+
+
 def test_no_process_is_no_error_and_a_broken_list_is_one() -> None:
     assert processes.parse("\0") == ()
     output = f"0\0{STAT}\0sendmail: x\0\0"
@@ -97,6 +105,39 @@ def test_the_reader_finds_a_running_process_by_the_name_of_its_program(tmp_path:
     assert found[child.pid].user == os.getuid()
     assert found[child.pid].started > 0
     assert found[child.pid].title.endswith("an\nodd 'title")
+
+
+@each_shell
+def test_the_reader_finds_sendmail_by_any_name_the_client_queue_and_what_sendmail_started(
+    tmp_path: Path, shell: str
+) -> None:
+    program = tmp_path / "sendmail"
+    shutil.copy("/bin/sleep", program)
+    (tmp_path / "otherwise").symlink_to(program)
+    folder = tmp_path / "clientqueue"
+    folder.mkdir()
+    reader = processes.READER.replace("/var/spool/client*queue", str(folder))
+    started = [
+        subprocess.Popen(["mailer", "60"], executable=tmp_path / "otherwise"),
+        subprocess.Popen(["sendmail", "60"], executable=program, cwd=folder),
+        subprocess.Popen(["procmail", "60"], executable="/bin/sleep", env={"AGENT": "sendmail"}),
+        subprocess.Popen(["other", "60"], executable="/bin/sleep", env={"AGENT": "other"}),
+    ]
+    try:
+        environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        argv = [shell, "-c", reader]
+        done = subprocess.run(argv, capture_output=True, check=True, timeout=60, env=environment)
+    finally:
+        for one in started:
+            one.kill()
+            one.wait()
+    found = {one.pid: one for one in processes.parse(done.stdout.decode("utf-8", "surrogateescape"))}
+    other, client, procmail = (found[one.pid] for one in started[:3])
+    assert (other.title, other.client, other.program) == ("mailer 60", False, False)
+    assert (client.client, client.program) == (True, False)
+    assert (procmail.title, procmail.client, procmail.program) == ("procmail 60", False, True)
+    assert started[3].pid not in found
+    assert done.stderr == b""
 
 
 @given(st.lists(st.sampled_from(["\0", "0", STAT, "(", ") ", "x"]) | st.text(max_size=3)).map("".join))

@@ -79,10 +79,36 @@ class TestGenerations:
         processes(stage.old, SINCE)
         assert summaries(stage.look()) == [END]
 
-    def test_daemons_themselves_and_commands_of_users_are_not_waited_for(self, stage: Stage) -> None:
+    @pytest.mark.parametrize(
+        "title", ["/usr/sbin/sendmail -Am user01", "sendmail -bs", "/usr/sbin/sendmail -t"]
+    )
+    def test_a_sendmail_without_a_title_that_began_before_is_waited_for(
+        self, stage: Stage, title: str
+    ) -> None:
+        processes(stage.old, NOW, (304, 50, 98_000, title), (305, 50, 99_500, title))
+        (change,) = stage.look()
+        assert change.summary == END
+        assert "for one in 304:98000; do" in script(change)
+        assert failure(stage).seen == f"304 ({title})"
+
+    def test_a_runner_of_the_queue_that_began_before_is_restarted(self, stage: Stage) -> None:
         runner = (303, 77, 100, "sendmail: Queue runner@00:10:00 for /var/spool/mqueue")
-        processes(stage.old, NOW, runner, (304, 77, 100, "/usr/sbin/sendmail -t"))
+        processes(stage.old, NOW, runner)
+        (change,) = stage.look()
+        assert change.summary == "restart 1 runners of the queue on the old host that began before the switch"
+        assert "renew_runners 303.100\n" in script(change)
+        assert "runner of the queue from before the switch still runs" in failure(stage).message
+        assert "303 (sendmail: Queue runner" in str(failure(stage).seen)
+
+    def test_runners_of_the_client_queue_and_of_after_the_switch_are_left_alone(self, stage: Stage) -> None:
+        processes(
+            stage.old,
+            NOW,
+            (303, 303, 99_100, "sendmail: Queue runner@00:10:00 for /var/spool/mqueue"),
+            (306, 77, 100, "sendmail: Queue runner@00:10:00 for /var/spool/mqueue-client"),
+        )
         assert stage.look() == []
+        stage.verify()
 
     def test_idle_sessions_are_ended_after_half_a_minute(self, stage: Stage) -> None:
         processes(stage.old, NOW, (305, 77, 100, "sendmail: server mx.example.net [192.0.2.1] cmd read"))

@@ -15,6 +15,10 @@ _CF = "/etc/mail/sendmail.cf"
 _NUMBER = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
 
 
+LONGEST_PROGRAM = 24 * 3600
+"""Seconds after which what Sendmail has started counts as a service that somebody starts by mail, and no delivery."""
+
+
 @dataclass(frozen=True, slots=True)
 class Running:
     """A host's Sendmail processes, and how many seconds ago each started and sendmail.cf was written."""
@@ -26,8 +30,13 @@ class Running:
 
     @property
     def listeners(self) -> tuple[Process, ...]:
-        """Return the processes that accept connections."""
-        return tuple(process for process in self.all if process.activity is Activity.LISTENER)
+        """Return the processes that accept connections, but for what bridges the moment of a reload."""
+        return tuple(one for one in self.all if one.activity is Activity.LISTENER and not one.is_bridge)
+
+    @property
+    def bridges(self) -> tuple[Process, ...]:
+        """Return the second daemons that a reload which was killed has left behind."""
+        return tuple(one for one in self.all if one.activity is Activity.LISTENER and one.is_bridge)
 
     @property
     def stale_listeners(self) -> tuple[Process, ...]:
@@ -41,10 +50,29 @@ class Running:
 
     @property
     def unfinished(self) -> tuple[Process, ...]:
-        """Return every session and delivery, whatever configuration it holds."""
-        kinds = (Activity.LISTENER, Activity.QUEUE_DAEMON)
+        """Return every process that may deliver, whatever configuration it holds and whatever it calls itself.
+
+        A Sendmail that still reads its input (`sendmail -Am`, a `sendmail -bs` of a program) has no title yet. Daemons,
+        what only looks (`-bv`, `mailq`), and what hands mail of the client queue to the daemon are not among them.
+        """
+        return tuple(one for one in self.all if self._may_deliver(one))
+
+    @property
+    def runners(self) -> tuple[Process, ...]:
+        """Return the processes that only run the queue of the MTA, again and again (`-q15m`, `-qp`)."""
         return tuple(
-            one for one in self.all if one.title.startswith("sendmail:") and one.activity not in kinds
+            one
+            for one in self.all
+            if one.activity is Activity.QUEUE_DAEMON and not one.of_client_queue and not one.program
+        )
+
+    def stale_runners(self, generations: frozenset[int]) -> tuple[Process, ...]:
+        """Return the runners of these generations that did not start anew when the listener did."""
+        since = min((listener.started for listener in self.listeners), default=None)
+        return tuple(
+            one
+            for one in self.runners
+            if one.session in generations and (since is None or one.started < since)
         )
 
     @property
@@ -55,16 +83,34 @@ class Running:
         in it, also what outlives its parent: so the session tells which configuration a process holds.
         """
         kinds = (Activity.LISTENER, Activity.QUEUE_DAEMON)
-        return frozenset(process.session for process in self.all if process.activity in kinds)
+        return frozenset(one.session for one in self.all if one.activity in kinds and not one.is_bridge)
+
+    def of_before(self, generations: frozenset[int]) -> tuple[Process, ...]:
+        """Return what may deliver by the configuration that daemons of these sessions held.
+
+        A runner of the queue that did not start anew still forks such processes; a daemon that did has another session.
+        """
+        renewed = self.generations - {one.session for one in self.stale_runners(generations)}
+        return self.unfinished_of(generations - renewed)
 
     def unfinished_of(self, generations: frozenset[int]) -> tuple[Process, ...]:
-        """Return the sessions and deliveries of these generations, and all that began before the listener did."""
+        """Return what may deliver and is of these generations, and all that began before the listener did."""
         since = min((listener.started for listener in self.listeners), default=None)
         return tuple(
             one
             for one in self.unfinished
             if one.session in generations or since is None or one.started < since
         )
+
+    def _may_deliver(self, one: Process) -> bool:
+        if one.program:
+            return self._age(one) < LONGEST_PROGRAM
+        daemons = (Activity.LISTENER, Activity.QUEUE_DAEMON, Activity.LOOKING)
+        return one.activity not in daemons and not one.of_client_queue and not self._is_permanent(one)
+
+    def _is_permanent(self, one: Process) -> bool:
+        # Of -qp: it stays, and waits between its runs.
+        return one.runs_queue and any(one.parent == other.pid for other in self.all if other.is_control)
 
     def ages(self) -> dict[Process, float]:
         """Return for how many seconds each session and delivery has been there."""

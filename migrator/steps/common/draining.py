@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from migrator import host_text
 from migrator.change import Change, HostName, Shell, Undo
 from migrator.errors import Refused, VerifyFailed
+from migrator.hosts import daemon
 from migrator.sendmail.processes import Process
 from migrator.sendmail.queue import QueuedMessage
 from migrator.steps.base import Context
@@ -29,9 +30,21 @@ def drained(context: Context, host: HostName, *, earlier: str | None) -> Iterato
     waited for; None waits for everything. A message that waits for a mailbox of the host itself, by an alias
     or one of its own names, would be delivered there after the copy: a run of the queue delivers it now.
     """
-    left, stuck = at_once(
+    (left, runners), stuck = at_once(
         lambda: _left(context, host, earlier), lambda: waiting.for_own_mailboxes(context, host)
     )
+    if runners:
+        yield Change(
+            f"restart {len(runners)} runners of the queue on the {host} host that began before the switch",
+            Shell(
+                host,
+                daemon.renew_runners(tuple((one.pid, one.started) for one in runners)),
+                timeout=LONGEST,
+                shown=f"kill -HUP {' '.join(str(one.pid) for one in runners)}",
+            ),
+            Undo.NOT_NEEDED,
+        )
+        left, _ = _left(context, host, earlier)
     if left:
         script = daemons.end_script(left, patience=PATIENCE, longest=int(context.bounded(LONGEST)))
         yield Change(
@@ -51,7 +64,16 @@ def drained(context: Context, host: HostName, *, earlier: str | None) -> Iterato
 def expect_drained(context: Context, host: HostName, *, earlier: str | None) -> None:
     """Raise VerifyFailed where something on the host can still deliver to its own mailboxes."""
     # One after the other, for a delivery that ends between the looks may leave its message in the queue.
-    if left := _left(context, host, earlier):
+    left, runners = _left(context, host, earlier)
+    if runners:
+        raise VerifyFailed(
+            f"a runner of the queue from before the switch still runs on the {host} host",
+            host=host,
+            expected="no runner of the queue that holds the earlier configuration",
+            seen=daemons.words(runners),
+            advice="end it (kill PID), start it again, and run this again",
+        )
+    if left:
         raise VerifyFailed(
             f"deliveries from before the switch still run on the {host} host",
             host=host,
@@ -94,9 +116,12 @@ def _refuse_held(context: Context, host: HostName, staying: Sequence[QueuedMessa
         )
 
 
-def _left(context: Context, host: HostName, earlier: str | None) -> tuple[Process, ...]:
+def _left(
+    context: Context, host: HostName, earlier: str | None
+) -> tuple[tuple[Process, ...], tuple[Process, ...]]:
+    """Return what may still deliver by the configuration of before, and the runners of the queue that hold it."""
     found = daemons.running(context.reader(host))
     if earlier is None:
-        return found.unfinished
-    sessions = {int(word) for word in host_text.words(context.memory.get(earlier, ""))}
-    return found.unfinished_of(frozenset(sessions) - found.generations)
+        return found.unfinished, ()
+    sessions = frozenset(int(word) for word in host_text.words(context.memory.get(earlier, "")))
+    return found.of_before(sessions), found.stale_runners(sessions)

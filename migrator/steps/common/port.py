@@ -9,6 +9,7 @@ from migrator import host_text
 from migrator.change import HostName
 from migrator.errors import Refused, SmtpError, VerifyFailed
 from migrator.hosts import boot
+from migrator.hosts.bridge import SWEEP
 from migrator.mailstore import arrivals
 from migrator.net import firewall, timer
 from migrator.steps.base import Context
@@ -44,6 +45,11 @@ def tool(context: Context, host: HostName) -> firewall.Tool:
             advice="install nftables (or iptables) there, and see that `nft list ruleset` works as root",
         )
     return found
+
+
+def swept(script: str) -> str:
+    """Return the script with the sweep before it: a way that a killed reload has left leads past a closed port."""
+    return f"(\nset +e\n{SWEEP}:\n)\n{script}"
 
 
 def close(context: Context, host: HostName, allowed: Sequence[str] = ()) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,8 +38,81 @@ class TestRunning:
         processes(stage.old, LISTENER, RUNNER, SESSION, DELIVERY, COMMAND)
         found = daemons.running(stage.old)
         assert pids(found.listeners) == [77]
-        assert pids(found.unfinished) == [79, 81]
+        assert pids(found.unfinished) == [79, 81, 82]
         assert found.generations == {77, 80}
+
+    @pytest.mark.parametrize(
+        ("title", "counts"),
+        [
+            ("/usr/sbin/sendmail -Am user01@example.test", True),
+            ("/usr/sbin/sendmail -t -i", True),
+            ("sendmail -bs", True),
+            ("sendmail -q", True),
+            ("mail-by-another-name", True),
+            ("sendmail -f -bv user01", True),
+            ("sendmail -bv -bm user01", True),
+            ("sendmail: running queue: /var/spool/mqueue", True),
+            ("sendmail -bv -OTimeout.resolver.retry=1 -- user01", False),
+            ("sendmail -bt", False),
+            ("/usr/bin/newaliases", False),
+            ("mailq", False),
+            ("sendmail: MSP: running queue: /var/spool/mqueue-client", False),
+            ("sendmail: MTA: 4AT mx.evil.example [192.0.2.1]: RCPT TO:</var/spool/mqueue-client", True),
+        ],
+    )
+    def test_what_has_no_title_may_deliver_as_well(self, stage: Stage, title: str, counts: bool) -> None:
+        processes(stage.old, LISTENER, (82, 60, 89_000, title), (83, 60, 95_000, title))
+        found = daemons.running(stage.old)
+        assert pids(found.unfinished) == ([82, 83] if counts else [])
+        assert pids(found.unfinished_of(frozenset())) == ([82] if counts else [])
+
+    def test_what_hands_mail_of_the_client_queue_on_delivers_nothing(self, stage: Stage) -> None:
+        processes(stage.old, LISTENER, COMMAND)
+        found = daemons.running(stage.old)
+        client = replace(found, all=tuple(replace(one, client=True) for one in found.all[1:]))
+        assert pids(client.unfinished) == []
+
+    def test_a_program_that_sendmail_started_is_waited_for_unless_it_is_a_service(self, stage: Stage) -> None:
+        processes(stage.old, LISTENER)
+        found = daemons.running(stage.old)
+        program = Process(90, 1, 90, 89_000, 1001, "sendmail: MTA: accepting connections", program=True)
+        service = replace(program, pid=91, started=1)
+        later = replace(found, all=(*found.all, program, service), uptime=found.uptime + 23.5 * 3600)
+        assert pids(later.listeners) == [77]
+        assert pids(later.unfinished_of(frozenset())) == [90, 91]
+        assert pids(replace(later, uptime=later.uptime + 1000).unfinished) == [90]
+
+    def test_a_runner_of_before_the_listener_holds_the_earlier_configuration(self, stage: Stage) -> None:
+        child = (83, 80, 95_000, "sendmail: ./4ATxyz from queue")
+        client = (84, 84, 100, "sendmail: Queue runner@00:10:00 for /var/spool/mqueue-client")
+        processes(stage.old, LISTENER, RUNNER, child, client)
+        found = daemons.running(stage.old)
+        assert pids(found.stale_runners(frozenset({80, 84}))) == [78]
+        assert pids(found.stale_runners(frozenset({1}))) == []
+        assert pids(found.of_before(frozenset({80}))) == [83]
+
+    def test_a_runner_that_started_anew_does_not(self, stage: Stage) -> None:
+        child = (83, 80, 95_000, "sendmail: ./4ATxyz from queue")
+        processes(stage.old, LISTENER, (78, 80, 91_000, RUNNER[3]), child)
+        found = daemons.running(stage.old)
+        assert found.stale_runners(frozenset({80})) == ()
+        assert found.of_before(frozenset({80})) == ()
+
+    def test_a_permanent_runner_is_not_waited_for_while_it_waits_itself(self, stage: Stage) -> None:
+        control = (78, 80, 95_000, "sendmail: MTA: Queue control")
+        rows = (LISTENER, control, (79, 80, 95_001, "sendmail: MTA: running queue: /var/spool/mqueue"))
+        processes(stage.old, *rows)
+        found = daemons.running(stage.old)
+        worker = replace(found.all[2], parent=78)
+        assert pids(found.unfinished) == [79]
+        assert pids(replace(found, all=(*found.all[:2], worker)).unfinished) == []
+
+    def test_what_bridges_a_reload_is_no_listener_and_no_delivery(self, stage: Stage) -> None:
+        bridge = (78, 78, 80_000, "sendmail: migrate-bridge: accepting connections")
+        processes(stage.old, LISTENER, bridge)
+        found = daemons.running(stage.old)
+        assert (pids(found.listeners), pids(found.bridges), found.unfinished) == ([77], [78], ())
+        assert found.generations == {77}
 
     def test_a_process_is_of_the_generation_whose_session_it_is_in(self, stage: Stage) -> None:
         processes(stage.old, LISTENER, SESSION, DELIVERY)
