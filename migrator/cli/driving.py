@@ -21,6 +21,7 @@ from migrator.event import Event, Kind
 from migrator.journal import Journal, Lock, State, read_state
 from migrator.plan import Plan, load
 from migrator.report.text import clean
+from migrator.steps.common.words import some
 
 if TYPE_CHECKING:
     from migrator.engine.run import Events
@@ -262,11 +263,11 @@ def _keeper(journal: Journal, report: Report) -> Callable[[Event], None]:
 
 
 def _moves(plan: Plan) -> str:
-    return f"From here on mail for {', '.join(plan.domains)} moves to {plan.new.ssh}"
+    return f"From here on mail for {some(plan.domains)} moves to {plan.new.ssh}"
 
 
 def _moves_back(plan: Plan) -> str:
-    return f"From here on mail for {', '.join(plan.domains)} moves back to {plan.old.ssh}"
+    return f"From here on mail for {some(plan.domains)} moves back to {plan.old.ssh}"
 
 
 def _question(call: Call, report: Report, moves: str, *, yes: bool) -> Callable[[str], bool]:

@@ -8,6 +8,7 @@ queue runner; `df` hold the bodies, `xf` transcripts, and `tf` and `Tf` are bein
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -171,6 +172,36 @@ def _checked(directories: Sequence[str]) -> Sequence[str]:
         if not directory.startswith("/") or "\0" in directory:
             raise TextError(f"{directory!r} is no queue directory")
     return directories
+
+
+MANY = 100
+"""From how many domains on a file holds them: one argument of a command ends at 128 KiB (execve(2))."""
+
+_BY_FILE = READER.replace(
+    """grep -lZsiaE -e "$wanted" {} + |""",
+    """grep -aHZs -e '^R' {} + | tr '\\000' '\\001' |
+    grep -aiF -f "$wanted" | cut -d "$(printf '\\001')" -f 1 | uniq | tr '\\n' '\\000' |""",
+)
+_HERE = "END_OF_THE_DOMAINS"
+
+
+def domains_script(directories: Sequence[str], domains: Collection[str]) -> str:
+    """Given queue directories and any number of domains, return the sh text that reads what waits for them.
+
+    It prints the messages with a recipient in one of the domains, for parse_dump, and few others.
+
+    Raise TextError for a directory that is not absolute, and for what is no domain.
+    """
+    words = reader_command(directories, in_domains(domains))
+    if len(domains) <= MANY:
+        return shlex.join(words)
+    listed = "".join(f"@{domain}\n" for domain in domains)
+    read = shlex.join(("sh", "-c", _BY_FILE, "sh"))
+    return (
+        f"(\ndomains=$(mktemp) || exit 70\ntrap 'rm -f \"$domains\"' EXIT\n"
+        f"cat >\"$domains\" <<'{_HERE}'\n{listed}{_HERE}\n"
+        f'{read} "$domains" {shlex.join(directories)}\n)'
+    )
 
 
 def parse_dump(output: str) -> tuple[QueuedMessage, ...]:

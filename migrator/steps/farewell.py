@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from migrator.change import Change, Note, Undo
 from migrator.steps.base import Context, Phase, Step
+from migrator.steps.common.words import some
 
 
 class Farewell(Step):
@@ -30,7 +31,7 @@ class Farewell(Step):
 def _tasks(context: Context) -> Iterator[str]:
     plan = context.plan
     new, old = " and ".join(plan.new.addresses), " and ".join(plan.old.addresses)
-    yield f"see that SPF of {', '.join(plan.domains)} names {new}, and keep {old} in it until the old host is off"
+    yield f"see that SPF of {some(plan.domains)} names {new}, and keep {old} in it until the old host is off"
     yield f"see that the reverse record of {new} is {plan.mail_host} (ask whoever gives out the address)"
     yield f"see that TLSA and MTA-STS of {plan.mail_host}, where you have them, fit the new host's certificate"
     yield "watch the old host's log: when nothing comes to it for a week, no resolver holds the old address any more"

@@ -224,3 +224,20 @@ def test_any_dump_is_read_or_refused(output: str) -> None:
     except TextError:
         return
     assert output.endswith("\0")
+
+
+@pytest.mark.parametrize("number", [1, 6000])
+@pytest.mark.parametrize("shell", ["dash", "bash", "busybox sh"])
+def test_any_number_of_domains_is_read_in_one_call(tmp_path: Path, shell: str, number: int) -> None:
+    domains = [f"hosted-domain-number-{index}.example.test" for index in range(number)]
+    last = domains[-1]
+    mine = f"V8\nT1\nS<a@b.test>\nRPFD:<User@{last.upper()}>\nHFrom: <x@y.test>\n.\n"
+    other = f"V8\nT1\nS<x@{last}>\nRPFD:<someone@elsewhere.test>\nHFrom: <x@{last}>\n.\n"
+    (tmp_path / "qfMINE").write_text(mine)
+    (tmp_path / "qfOTHER").write_text(other)
+    script = queue.domains_script([str(tmp_path)], domains)
+    done = subprocess.run(
+        [*shell.split(), "-s"], input=script, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [message.id for message in queue.parse_dump(done.stdout)] == ["MINE"]

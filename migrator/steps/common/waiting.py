@@ -19,12 +19,16 @@ PATIENCE = 20
 AT_ONCE = 500
 """How many messages one run of the queue is given: each run reads the whole folder, and a command line has an end."""
 
+DOMAINS_AT_ONCE = 2000
+"""How many domains one run of the queue is given."""
+
 
 def for_domains(context: Context, host: HostName = "old") -> tuple[QueuedMessage, ...]:
     """Return the messages with a recipient in one of the plan's domains; quarantined and lost ones included."""
     domains = context.plan.domains
-    found = _read(context, host, queue.in_domains(domains))
-    return tuple(message for message in found if message.recipients_in(domains))
+    directories = parse_cf(context.facts(host).cf).queue_directories
+    output = context.reader(host).inspect(queue.domains_script(directories, domains))
+    return tuple(message for message in queue.parse_dump(output.stdout) if message.recipients_in(domains))
 
 
 def for_own_mailboxes(context: Context, host: HostName = "old") -> tuple[QueuedMessage, ...]:
@@ -109,9 +113,13 @@ def run_for_domains(context: Context, host: HostName = "old") -> str:
     Only these, however young they are and however busy the host: a run over all of a queue with dead destinations
     takes hours.
     """
-    # One run for all domains, for each run reads every file of the queue.
-    limits = " ".join(f"-qR{shlex.quote('@' + domain)}" for domain in context.plan.domains)
-    return f"{purge(context, host)}sendmail -OMinQueueAge=0 -OQueueLA=1000 {limits}\n"
+    # One run for many domains, for each run reads every file of the queue; but a command line has an end.
+    limits = [f"-qR{shlex.quote('@' + domain)}" for domain in context.plan.domains]
+    runs = [
+        f"sendmail -OMinQueueAge=0 -OQueueLA=1000 {' '.join(limits[first : first + DOMAINS_AT_ONCE])}\n"
+        for first in range(0, len(limits), DOMAINS_AT_ONCE)
+    ]
+    return f"{purge(context, host)}{''.join(runs)}"
 
 
 def purge(context: Context, host: HostName = "old") -> str:

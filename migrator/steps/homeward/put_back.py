@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -106,11 +105,11 @@ def _put_back(context: Context) -> str:
 
 
 def _queue_empty(context: Context) -> str:
-    words = queue.reader_command(
-        parse_cf(context.facts("new").cf).queue_directories, queue.in_domains(context.plan.domains)
-    )
+    read = queue.domains_script(parse_cf(context.facts("new").cf).queue_directories, context.plan.domains)
     return (
-        f"if [ \"$({shlex.join(words)} | tr -d '\\000' | wc -c)\" -ne 0 ]; then\n"
+        f'left=$(mktemp) || exit 1\n( {read} ) >"$left"\n'
+        'number=$(tr -d \'\\000\' <"$left" | wc -c)\nrm -f "$left"\n'
+        'if [ "$number" -ne 0 ]; then\n'
         "    echo 'mail for the domains still waits in the queue' >&2\n    exit 1\nfi\n"
     )
 

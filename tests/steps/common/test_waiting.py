@@ -7,7 +7,7 @@ import pytest
 from migrator.sendmail.text_error import TextError
 from migrator.steps.common import waiting
 from migrator.steps.flush import Flush
-from tests.fakes import FakeHost
+from tests.fakes import FakeHost, make_context, make_plan
 from tests.steps.stage import Stage, queue, queued
 
 
@@ -120,3 +120,12 @@ class TestWords:
 
     def test_nothing_has_a_word(self) -> None:
         assert waiting.words(()) == "none"
+
+
+def test_thousands_of_domains_take_few_runs_that_fit_a_command_line() -> None:
+    domains = tuple(f"hosted-domain-number-{index}.example.test" for index in range(6000))
+    script = waiting.run_for_domains(make_context(plan=make_plan(domains=domains)))
+    runs = script.splitlines()
+    assert len(runs) == 3
+    assert script.count(" -qR@hosted-domain-number-") == 6000
+    assert max(map(len, runs)) < 128 * 1024
