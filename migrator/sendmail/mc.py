@@ -161,6 +161,25 @@ def ensure_mailer_flags(text: str, mailer: str, flags: str) -> str:
     return _insert(text, scanned, wanted, after=after, limit=limit)
 
 
+def ensure_rules(text: str, configuration: str, rules: str) -> str:
+    """Given an .mc file, return it with parts of its own for LOCAL_CONFIG and LOCAL_RULESETS, before the first of its
+    own rulesets, so that these rules come first, else at its end.
+
+    Each part begins with its macro and ends with a line end. A text that holds both is left as it is.
+    """
+    newline = "\r\n" if "\r\n" in text else "\n"
+    wanted = (configuration + rules).replace("\n", newline)
+    if wanted in text:
+        return text
+    scanned = scan(text)
+    own = [call.start for call in scanned.calls if call.live and call.name == "LOCAL_RULESETS"]
+    if own:
+        place = max(start for start in scanned.line_starts if start <= own[0])
+        return text[:place] + wanted + text[place:]
+    gap = "" if not text or text.endswith("\n") else newline
+    return f"{text}{gap}{wanted}"
+
+
 def remove(text: str, name: str, *arguments: str) -> str:
     """Given an .mc file, return it without the live calls of a macro whose first arguments are these.
 

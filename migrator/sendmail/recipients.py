@@ -7,7 +7,7 @@ detail, `@domain` for everyone else.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from migrator.sendmail import maps
 from migrator.sendmail.verification import askable
@@ -22,10 +22,16 @@ def mapped(table: str, domains: Collection[str], anyone: str) -> tuple[str, ...]
     `anyone` is the local part of whom no table names: it stands for a catch-all.
     """
     wanted = {maps.fold(domain) for domain in domains}
-    keys = (maps.fold(entry.key).rpartition("@") for entry in maps.parse(table))
-    return askable(
-        f"{_user(user, anyone)}@{domain}" for user, mark, domain in keys if mark and domain in wanted
-    )
+    keys = mapped_keys(table)
+    return askable(f"{asked_user(user, anyone)}@{domain}" for user, domain, _ in keys if domain in wanted)
+
+
+def mapped_keys(table: str) -> Iterator[tuple[str, str, str]]:
+    """Given a virtusertable, yield the local part ("" for a catch-all), domain and value of each key, in lower case."""
+    for entry in maps.parse(table):
+        user, mark, domain = maps.fold(entry.key).rpartition("@")
+        if mark:
+            yield user, domain, entry.value
 
 
 def spread(names: Sequence[str], domains: Sequence[str], most: int) -> tuple[str, ...]:
@@ -46,7 +52,8 @@ def spread(names: Sequence[str], domains: Sequence[str], most: int) -> tuple[str
     return askable(found)
 
 
-def _user(key: str, anyone: str) -> str:
+def asked_user(key: str, anyone: str) -> str:
+    """Given the local part of a key of virtusertable, return one that it fits; `anyone` stands for a catch-all."""
     user, mark, detail = key.partition("+")
     user = user or anyone
     return f"{user}+{DETAIL if detail in ('*', '+') else detail}" if mark else user

@@ -115,6 +115,46 @@ awk -v route=@ROUTE@ '
 """
 
 
+def refused_script(addresses: Sequence[str]) -> str:
+    """Given askable addresses, return the sh text that prints, as astray_script does, those that Sendmail refuses.
+
+    All of them, and it exits with 0. An alias is printed as what it leads to, so it is never among them.
+    """
+    if tuple(addresses) != askable(addresses):
+        raise TextError("an address that could be taken for two, or for an option")
+    return _REFUSED.replace("@ADDRESSES@", "".join(f"{address}\n" for address in addresses))
+
+
+def is_refusal(verdict: Verdict) -> bool:
+    """Given a verdict, return whether it is one for good: what is so for now may be a name server's fault."""
+    return bool(verdict.error) and not _FOR_NOW.search(verdict.error)
+
+
+_FOR_NOW = re.compile(
+    r"tempor|transient|deferred|lookup failure|try again|not known at this time", re.IGNORECASE
+)
+
+_REFUSED = f"""(
+set +e
+asked=$(mktemp) || exit 70
+trap 'rm -f "$asked"' EXIT
+cat >"$asked" <<'{_HERE}'
+@ADDRESSES@{_HERE}
+tr '\\n' '\\000' <"$asked" | xargs -0 -n 1000 sendmail -bv 2>&1 |
+awk '
+    NR == FNR {{ asked[$0] = 1; next }}
+    {{
+        sub(/\\r$/, "")
+        end = index($0, "... ")
+        address = tolower(substr($0, 1, end - 1))
+        if (end && address in asked && index(substr($0, end + 4), "deliverable: ") != 1)
+            printf "%s\\t%s\\n", address, substr($0, end + 4)
+    }}
+    END {{ print "{_WHOLE}" }}' "$asked" -
+)
+"""
+
+
 def parse_astray(output: str) -> tuple[Verdict, ...]:
     """Given what astray_script printed, return the verdicts on the addresses that go astray, an alias's without a word.
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migrator.change import Change
+from migrator.change import Change, Note, Undo
 from migrator.net.firewall import OPEN, PortState
 from migrator.steps.base import Context, Phase, Step
 from migrator.steps.common import port
 from migrator.steps.common.at_once import at_once
 from migrator.steps.common.configure import Reload
-from migrator.steps.common.relaying import expect_live_relay, expect_relay, relayed
+from migrator.steps.common.relaying import expect_live_relay, expect_relay, later_word, relayed
 
 GENERATIONS = "relay.generations"
 """Where the sessions of the daemons before the relay are remembered; what is still in one holds their rules."""
+
+TOLD = "relay.later.told"
+"""That the addresses were told which the new host does not know."""
 
 
 class Relay(Step):
@@ -28,6 +31,15 @@ class Relay(Step):
         """Yield the way to the new host, and then the domains out of class w."""
         hold = context.plan.cutover.strategy == "hold"
         yield from relayed(context, "old", GENERATIONS, reload=Reload.BRIDGED if hold else Reload.PLAIN)
+        later = context.memory.get(later_word(GENERATIONS), "")
+        if later and TOLD not in context.memory:
+            yield Change(
+                f"by hand: the new host does not know {later}, whom the old one knows: it answers them with 450 "
+                "from now on, so that nothing bounces; make these aliases, accounts or keys of virtusertable there",
+                Note(),
+                Undo.NOT_NEEDED,
+                {TOLD: "yes"},
+            )
 
     def verify(self, context: Context) -> None:
         """Prove the relay three times: by -bv, by class w, and by the live daemon. Raises VerifyFailed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from migrator.errors import CommandFailed
 from migrator.hosts.base import Output, Reader
@@ -55,6 +55,25 @@ def astray(host: Reader, addresses: Sequence[str], to: Sequence[str]) -> tuple[v
         return verification.parse_astray(output.stdout)
     except TextError as error:
         raise _unanswered(host, output) from error
+
+
+def refused(host: Reader, addresses: Sequence[str]) -> frozenset[str]:
+    """Return those of the addresses, in lower case, that Sendmail would refuse for good at RCPT; none for no aliases.
+
+    All are asked for in one call.
+    """
+    asked = verification.askable(addresses)
+    if not asked:
+        return frozenset()
+    if len(asked) <= FEW and all(map(verification.is_plain, asked)):
+        found: Iterable[verification.Verdict] = verdicts(host, asked).values()
+    else:
+        output = host.inspect(verification.refused_script(asked), timeout=LONGEST)
+        try:
+            found = verification.parse_astray(output.stdout)
+        except TextError as error:
+            raise _unanswered(host, output) from error
+    return frozenset(one.address.lower() for one in found if verification.is_refusal(one))
 
 
 LONGEST = 600.0

@@ -12,7 +12,7 @@ from migrator.errors import Refused
 from migrator.hosts import daemon, families
 from migrator.hosts.bridge import bridged
 from migrator.hosts.derived import Derived
-from migrator.sendmail import aliases
+from migrator.sendmail import aliases, known
 from migrator.sendmail.cf import Configuration
 from migrator.sendmail.cf import parse as parse_cf
 from migrator.steps.base import Context
@@ -50,7 +50,7 @@ def read(context: Context, host: HostName) -> Sources:
     Raises Refused where there is no sendmail.mc: sendmail.cf alone cannot be edited safely.
     """
     cf = parse_cf(context.facts(host).cf)
-    paths = [MC, ACCESS, MAILERTABLE, *DERIVED]
+    paths = [MC, ACCESS, MAILERTABLE, known.PATH, *DERIVED]
     paths += [declared.path.removesuffix(".db") for declared in cf.maps if declared.path.startswith("/")]
     paths += [file.path for file in cf.class_files if file.path.startswith("/")]
     paths += aliases.files(cf)
@@ -167,7 +167,12 @@ _IF_LOADED = 'if [ ! -e "$work/loading" ]; then exit 0; fi\n'
 
 def _without_map(sources: Sources, edit: FileEdit) -> str:
     """Return the script that removes the map of a source that was not there before."""
-    mapped = {ACCESS, MAILERTABLE, *(declared.path.removesuffix(".db") for declared in sources.cf.maps)}
+    mapped = {
+        ACCESS,
+        MAILERTABLE,
+        known.PATH,
+        *(declared.path.removesuffix(".db") for declared in sources.cf.maps),
+    }
     return f"rm -f {shlex.quote(edit.path)}.db\n" if edit.before is None and edit.path in mapped else ""
 
 

@@ -10,7 +10,6 @@ from migrator.hosts.base import Reader
 from migrator.sendmail import aliases, class_file, recipients
 from migrator.steps.base import Context
 from migrator.steps.common import ask
-from migrator.steps.common.at_once import at_once
 from migrator.steps.common.configure import CF, Sources
 from migrator.steps.common.words import some
 
@@ -27,23 +26,17 @@ MOST = 5000
 """How many addresses of names that every domain knows are asked for, besides each key of virtusertable."""
 
 
-def asked(sources: Sources) -> tuple[str, ...]:
-    """Return the classes beside w that a configuration has rules for."""
-    text = sources.text(CF)
-    return ("VirtHost", *(name for name in CLASSES[2:] if name in text))
+def asked(text: str) -> tuple[str, ...]:
+    """Return the classes that a sendmail.cf has rules for."""
+    return ("w", "VirtHost", *(name for name in CLASSES[2:] if name in text))
 
 
-def members(reader: Reader, sources: Sources) -> Mapping[str, frozenset[str]]:
+def members(reader: Reader, text: str) -> Mapping[str, frozenset[str]]:
     """Return what Sendmail says of each class now, whatever fills it: lines, files, programs, maps.
 
     Nothing where there is no sendmail.cf to ask it by.
     """
-    if not sources.text(CF):
-        return {}
-    local, others = at_once(
-        lambda: ask.class_members(reader, "w"), lambda: ask.members(reader, asked(sources))
-    )
-    return {"w": local, **others}
+    return ask.members(reader, asked(text)) if text else {}
 
 
 def without_domains(domains: Collection[str], sources: Sources) -> dict[str, str]:
@@ -95,10 +88,15 @@ ADVICE = (
 )
 
 
-def expect_movable(context: Context, host: HostName, sources: Sources, own: str) -> None:
-    """Raise Refused where a domain would stay a host's own, whatever its files say; `own` is the host's name."""
+def expect_movable(
+    context: Context, host: HostName, sources: Sources, own: str, found: Mapping[str, Collection[str]]
+) -> None:
+    """Raise Refused where a domain would stay a host's own, whatever its files say.
+
+    `own` is the host's name, `found` the members of the classes.
+    """
     domains = context.plan.domains
-    left = stuck(domains, sources, members(context.reader(host), sources))
+    left = stuck(domains, sources, found)
     beaten = beaten_by(left, domains, own)
     if beaten:
         raise Refused(

@@ -10,9 +10,11 @@ from migrator import host_text
 from migrator.change import Change, HostName
 from migrator.errors import SmtpError, VerifyFailed
 from migrator.plan import HostPlan
+from migrator.sendmail import known as known_rules
 from migrator.sendmail import maps, mc, routes, verification
+from migrator.sendmail.cf import parse as parse_cf
 from migrator.steps.base import Context
-from migrator.steps.common import ask, daemons, derived, locality
+from migrator.steps.common import ask, daemons, derived, known, locality
 from migrator.steps.common.at_once import at_once
 from migrator.steps.common.configure import ACCESS, MAILERTABLE, MC, Reload, Sources, change, read
 from migrator.steps.common.locality import PROBE
@@ -34,6 +36,7 @@ __all__ = [
     "expect_live_relay",
     "expect_relay",
     "expect_route",
+    "later_word",
     "other",
     "planned",
     "refuse_own_name",
@@ -51,20 +54,21 @@ def relayed(context: Context, host: HostName, key: str, *, reload: Reload) -> It
     """
     domains = some(context.plan.domains)
     reader = context.reader(host)
-    sources, names, found, edited = at_once(
-        lambda: read(context, host),
+    (sources, edited), names, found, members = at_once(
+        lambda: at_once(lambda: read(context, host), lambda: derived.look(context, host)),
         lambda: _own_names(context),
         lambda: daemons.running(reader),
-        lambda: derived.look(context, host),
+        lambda: locality.members(reader, context.facts(host).cf),
     )
-    locality.expect_movable(context, host, sources, names[host])
+    locality.expect_movable(context, host, sources, names[host], members)
+    texts = _way(context, host, sources, same_name=len(set(names.values())) == 1)
     way = change(
         context,
         host,
         f"know the way of {domains} to {' and '.join(_target(context, host))} on the {host} host",
         sources,
-        _way(context, host, sources, same_name=len(set(names.values())) == 1),
-        remember=_generations(context, key, found),
+        texts,
+        remember={**_generations(context, key, found), **_later(texts, key)},
         reload=Reload.NONE if _names_differ(context, sources) else Reload.PLAIN,
         edited=edited,
     )
@@ -117,7 +121,7 @@ def expect_route(context: Context, host: HostName) -> None:
     sources = read(context, host)
     asked = locality.addresses(context, host, sources)
     astray, members = at_once(
-        lambda: ask.astray(reader, asked, hosts), lambda: locality.members(reader, sources)
+        lambda: ask.astray(reader, asked, hosts), lambda: ask.class_members(reader, "w")
     )
     for verdict in astray:
         raise VerifyFailed(
@@ -129,9 +133,8 @@ def expect_route(context: Context, host: HostName) -> None:
             else "an alias, or nothing",
             advice="see what else routes it: LOCAL_DOMAIN, VIRTUSER_DOMAIN or Cw in sendmail.mc, virtusertable",
         )
-    for name in locality.CLASSES:
-        if local := sorted(set(plan.domains) & members.get(name, frozenset())):
-            raise _kept(host, name, local)
+    if local := sorted(set(plan.domains) & members):
+        raise _kept(host, local)
 
 
 def _shown(address: str) -> str:
@@ -140,14 +143,13 @@ def _shown(address: str) -> str:
     return domain if user == PROBE else address
 
 
-def _kept(host: HostName, name: str, local: list[str]) -> VerifyFailed:
-    shown = name if len(name) == 1 else f"{{{name}}}"
+def _kept(host: HostName, local: list[str]) -> VerifyFailed:
     return VerifyFailed(
         f"the {host} host still takes {some(local)} for itself",
         host=host,
-        expected=f"class {shown} (`echo '$={shown}' | sendmail -bt`) without the domains of the plan",
+        expected="class w (`echo '$=w' | sendmail -bt`) without the domains of the plan",
         seen=f"it holds {some(local)}",
-        advice=f"{locality.ADVICE}: class {shown} beats mailertable",
+        advice=f"{locality.ADVICE}: class w beats mailertable",
     )
 
 
@@ -157,11 +159,11 @@ def expect_live_relay(context: Context, host: HostName) -> None:
     asked = [f"{PROBE}@{domain}" for domain in context.plan.domains[:_SHOWN]]
     answers = at_once(*(partial(_ask, context, host, recipient) for recipient in asked))
     for recipient, (code, text) in zip(asked, answers, strict=True):
-        if not 200 <= code < 300:
+        if not (200 <= code < 300 or known_rules.RELAYED in text):
             raise VerifyFailed(
                 f"the daemon that listens on the {host} host does not relay yet",
                 host=host,
-                expected=f"RCPT TO:<{recipient}> is answered with 250",
+                expected=f"RCPT TO:<{recipient}> is answered with 250, or with 450 {known_rules.RELAYED}",
                 seen=f"{code} {text}",
                 advice="see which process listens on port 25 there, and since when",
             )
@@ -169,7 +171,11 @@ def expect_live_relay(context: Context, host: HostName) -> None:
 
 def refuse_own_name(context: Context, host: HostName, sources: Sources) -> None:
     """Raise Refused where a domain would stay the host's own, whatever is written into the files."""
-    locality.expect_movable(context, host, sources, ask.own_name(context.reader(host)))
+    reader = context.reader(host)
+    own, members = at_once(
+        lambda: ask.own_name(reader), lambda: locality.members(reader, context.facts(host).cf)
+    )
+    locality.expect_movable(context, host, sources, own, members)
 
 
 def _target(context: Context, host: HostName) -> tuple[str, ...]:
@@ -187,13 +193,47 @@ def _way(context: Context, host: HostName, sources: Sources, *, same_name: bool)
     if same_name:
         # Sendmail compares the EHLO name of the other side with its own and takes it for a loop (usersmtp.c).
         text = mc.ensure_mailer_flags(text, "ESMTP", "+k")
+    text = _limited(context, host, sources, text)
     table_path = sources.map_path("mailertable", MAILERTABLE)
     access_path = sources.map_path("access", ACCESS)
     domains = context.plan.domains
     ways = [routes.mailertable_entry(domain, _target(context, host)) for domain in domains]
     table = maps.set_entries(sources.text(table_path), ways)
     access = maps.set_entries(sources.text(access_path), map(routes.access_relay_entry, domains))
-    return {MC: text, table_path: table, access_path: access}
+    return {
+        MC: text,
+        table_path: table,
+        access_path: access,
+        **known.wanted(context, host, other(host), sources, text),
+    }
+
+
+def _limited(context: Context, host: HostName, sources: Sources, text: str) -> str:
+    """Return an .mc with the size of messages limited to what the other host takes with the lines of a relay above.
+
+    What is larger is then refused to its sender, and not bounced after it was taken.
+    """
+    there = parse_cf(context.facts(other(host)).cf).max_message_size
+    here = sources.cf.max_message_size
+    limit = there - _ABOVE if there > 2 * _ABOVE else there
+    if not there or 0 < here <= limit:
+        return text
+    return mc.ensure_option(text, "confMAX_MESSAGE_SIZE", str(limit))
+
+
+_ABOVE = 4096
+"""Bytes that a relay may add above a message: its Received line, and what else headers grow by."""
+
+
+def _later(texts: Mapping[str, str], key: str) -> Mapping[str, str]:
+    """Return what to remember of the addresses that this host knows and the other one does not."""
+    found = known_rules.later_of(texts.get(known_rules.PATH, ""))
+    return {later_word(key): some(found, 50)} if found else {}
+
+
+def later_word(key: str) -> str:
+    """Return what the addresses are remembered as that are answered with 450, given what the sessions are."""
+    return key.replace("generations", "later")
 
 
 def _names_differ(context: Context, sources: Sources) -> bool:
@@ -216,7 +256,7 @@ def _ask(context: Context, host: HostName, recipient: str) -> tuple[int, str]:
             answer = context.mail.recipient(address, sender="", recipient=recipient)
         except SmtpError as error:
             answer = (0, error.seen or error.message)
-        if answer[0] >= 500 or 200 <= answer[0] < 300:
+        if answer[0] >= 500 or 200 <= answer[0] < 300 or known_rules.RELAYED in answer[1]:
             break
         context.sleep(1.0)  # a limit of the daemon (421, 450): it passes
     return answer

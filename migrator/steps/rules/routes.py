@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from migrator.errors import Refused
 from migrator.steps.common import locality
-from migrator.steps.common.configure import Sources, read
+from migrator.steps.common.configure import CF, Sources, read
 from migrator.steps.rules.finding import Both, Finding, Look, some
 
 NAME = "local-domains"
@@ -39,7 +39,7 @@ def _stuck(look: Look) -> tuple[list[str], str] | None:
     except Refused:
         return None  # without a sendmail.mc, which another rule tells
     domains = look.context.plan.domains
-    left = locality.stuck(domains, sources, locality.members(look.reader, sources))
+    left = locality.stuck(domains, sources, locality.members(look.reader, sources.text(CF)))
     own = _own_name(look, sources)
     stay = locality.beaten_by(left, domains, own)
     named = f"its own name is {own}" if own in stay else ""

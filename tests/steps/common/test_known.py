@@ -1,0 +1,69 @@
+"""A host that relays goes on refusing whom it refused before."""
+
+from __future__ import annotations
+
+import pytest
+
+from migrator.sendmail import known as rules
+from migrator.steps.relay import TOLD, Relay
+from tests.steps.stage import Stage, edits, summaries
+
+CF = b"Kvirtuser hash -o /etc/mail/virtusertable\nO AliasFile=/etc/aliases\n"
+
+
+def refusing(*users: str):  # type: ignore[no-untyped-def] # the handler of a FakeHost
+    """Return a `sendmail -bv` to which these users are unknown."""
+    return lambda _host, text: "".join(
+        f"{one}... User unknown\n"
+        if one.partition("@")[0] in users
+        else f"{one}... deliverable: mailer local, user x\n"
+        for one in text.split()[2:]
+    )
+
+
+@pytest.fixture
+def stage() -> Stage:
+    stage = Stage(Relay())
+    stage.old.files["/etc/mail/sendmail.cf"] += CF
+    stage.facts("old", cf=stage.old.files["/etc/mail/sendmail.cf"].decode())
+    stage.old.files["/etc/mail/virtusertable"] = b"info@example.test\tuser01\nx+*@example.test\tuser01\n"
+    stage.old.files["/etc/aliases"] = b"postmaster: root\nonlyold: user01\n"
+    stage.old.on("^sendmail -bv", refusing("migrate-no-such-user"))
+    stage.new.on("^sendmail -bv", refusing("migrate-no-such-user", "onlyold"))
+    return stage
+
+
+def test_what_it_knows_is_listed_and_what_the_other_lacks_is_told(stage: Stage) -> None:
+    changes = stage.look()
+    texts = edits(changes[0])
+    listed = texts[rules.PATH] or ""
+    for line in (
+        "@example.test\tNAMES",
+        "info@example.test\tOK",
+        "x+*@example.test\tOK",
+        "postmaster\tOK",
+        "onlyold\tLATER",
+    ):
+        assert line in listed.split("\n")
+    assert "SMigrateKnown" in (texts["/etc/mail/sendmail.mc"] or "")
+    stage.memory.update(changes[0].remember)
+    told = stage.look()[-1]
+    assert "does not know onlyold" in summaries([told])[0]
+    assert told.remember == {TOLD: "yes"}
+
+
+def test_a_host_that_takes_everyone_goes_on_doing_so(stage: Stage) -> None:
+    stage.old.on("^sendmail -bv", refusing())
+    assert rules.PATH not in edits(stage.look()[0])
+
+
+def test_users_that_stand_in_no_file_cannot_be_listed(stage: Stage) -> None:
+    stage.old.files["/etc/mail/sendmail.cf"] += b"O AliasFile=ldap:-k (x=%0)\n"
+    assert rules.PATH not in edits(stage.look()[0])
+
+
+def test_the_limit_of_the_new_host_is_the_old_ones(stage: Stage) -> None:
+    stage.facts("new", cf="O MaxMessageSize=1000000\n")
+    assert "define(`confMAX_MESSAGE_SIZE', `995904')" in (
+        edits(stage.look()[0])["/etc/mail/sendmail.mc"] or ""
+    )
