@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from migrator.change import Change, Note, Shell, Undo
 from migrator.sendmail.queue import QueuedMessage
 from migrator.steps.base import Context, Phase, Step
-from migrator.steps.common import leaving, reaching, waiting
+from migrator.steps.common import holding, leaving, reaching, waiting
 from migrator.steps.common.opening import FLOWS, PASSABLE
 from migrator.steps.common.recipient import recipient_of
 
@@ -31,6 +31,11 @@ class Flush(Step):
         """Yield runs over what waits, what really left by them, and a note of what no run of a queue delivers."""
         found = waiting.for_domains(context)
         before = waiting.queued(found)
+        if before:
+            for change in holding.held(context, before):
+                yield change
+                kept = set(change.remember[holding.HELD].split())
+                before = tuple(message for message in before if message.id not in kept)
         parts = _parts(before)
         for number, part in enumerate(parts, 1):
             forget = waiting.purge(context) if number == 1 else ""

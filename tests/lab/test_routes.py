@@ -37,7 +37,7 @@ def test_unknown_users_are_refused_by_the_relay_and_no_known_one_bounces(lab: La
     assert answer(lab, "anybody@example2.test") == 250  # its catch-all
     assert answer(lab, "onlyold@example.test") == 450
     assert answer(lab, "migrate-no-such-user@example.test") == 450
-    back = lab.migrate("rollback")
+    back = lab.migrate("rollback", "--yes")
     assert back.returncode == 0, back.stdout + back.stderr
     assert answer(lab, "onlyold@example.test") == 250
     assert answer(lab, "nosuch@example.test") == 550

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from migrator.change import Change, Shell, Undo
 from migrator.steps.base import Context, Phase, Step
-from migrator.steps.common import waiting
+from migrator.steps.common import holding, waiting
 from migrator.steps.common.draining import drained, expect_drained
 from migrator.steps.common.opening import opened
 from migrator.steps.homeward.relay_home import GENERATIONS
@@ -27,6 +27,7 @@ class DrainHome(Step):
         """Yield the waits, and a run of the new host's queue for the domains."""
         if not opened(context):
             return
+        yield from holding.released(context)
         yield from drained(context, "new", earlier=GENERATIONS)
         if found := waiting.queued(waiting.for_domains(context, "new")):
             yield Change(

@@ -1,0 +1,93 @@
+"""What port 25 of one host would refuse, asked from another one for many recipients in few sessions.
+
+A refusal is the answer 5xx to RCPT TO (RFC 5321, 4.2.1); what is refused for now, not asked in time or not
+reached is no verdict. The size that a host takes is that of its EHLO (RFC 1870). No message is sent.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from migrator import host_text
+
+LONGEST = 45
+"""Seconds for all of it: mail waits meanwhile."""
+
+AT_ONCE = 50
+"""How many recipients one transaction asks about: Sendmail's confMAX_RCPTS_PER_MESSAGE is often 100."""
+
+_HERE = "END_OF_THE_RECIPIENTS"
+
+_BASH = r"""
+cr=$(printf "\r")
+hear() { # prints nothing; `reply` is the last line, `size` what EHLO says of it
+    reply=
+    while IFS= read -r line <&3; do
+        line=${line%"$cr"}
+        case $line in 250?"SIZE "[0-9]*) echo "size ${line#250?SIZE }" ;; esac
+        case $line in [2-5][0-9][0-9]-*) continue ;; esac
+        reply=$line
+        return 0
+    done
+    return 1
+}
+say() { printf "%s\r\n" "$1" >&3 && hear; }
+begin() {
+    exec 3<>"/dev/tcp/$address/$port" || exit 3
+    hear && case $reply in 2*) ;; *) exit 0 ;; esac
+    say "EHLO $name" && case $reply in 2*) ;; *) exit 0 ;; esac
+    say "MAIL FROM:<>" && case $reply in 2*) ;; *) exit 0 ;; esac
+}
+address=$1 port=$2 name=$3 asked=0
+while IFS= read -r recipient; do
+    if [ $((asked % @AT_ONCE@)) -eq 0 ]; then
+        if [ $asked -gt 0 ]; then printf "QUIT\r\n" >&3; exec 3>&-; fi
+        begin
+    fi
+    asked=$((asked + 1))
+    say "RCPT TO:<$recipient>" || exit 0
+    case $reply in 5*) printf "refused %s %s\n" "$recipient" "$reply" ;; 421*) exit 0 ;; esac
+done
+if [ $asked -gt 0 ]; then printf "QUIT\r\n" >&3; fi
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """What would be refused: recipients in lower case with the reply, and the largest message taken, 0 for any."""
+
+    recipients: dict[str, str] = field(default_factory=dict)
+    largest: int = 0
+
+
+def script(address: str, recipients: Sequence[str], *, name: str, port: int = 25) -> str:
+    """Given an address, plain recipients, and the name for EHLO, return the sh text that asks; it ends with 0.
+
+    Where there is no bash, nothing is printed.
+    """
+    listed = "".join(f"{recipient}\n" for recipient in recipients)
+    words = shlex.join(
+        ("bash", "-c", _BASH.replace("@AT_ONCE@", str(AT_ONCE)), "ask", address, str(port), name)
+    )
+    return (
+        "(\nset +e\ncommand -v bash >/dev/null 2>&1 || exit 0\n"
+        f"asked=$(mktemp) || exit 0\ncat >\"$asked\" <<'{_HERE}'\n"
+        f'{listed}{_HERE}\n{words} <"$asked" 2>/dev/null & running=$!\n'
+        f"( sleep {LONGEST}; kill -s TERM $running ) >/dev/null 2>&1 & watcher=$!\n"
+        'wait $running\nkill $watcher 2>/dev/null\nrm -f "$asked"\nexit 0\n)\n'
+    )
+
+
+def parse(output: str) -> Refusals:
+    """Given what the script printed, return what would be refused."""
+    found: dict[str, str] = {}
+    largest = 0
+    for line in host_text.lines(output):
+        if refused := re.fullmatch(r"refused (\S+) (5\d\d[ -].*)", line, re.ASCII):
+            found[refused[1].lower()] = refused[2]
+        elif size := re.fullmatch(r"size (\d{1,18})", line, re.ASCII):
+            largest = int(size[1])
+    return Refusals(found, largest)

@@ -1,0 +1,76 @@
+"""What a port 25 would refuse, asked by bash from a host, against a server in this process."""
+
+from __future__ import annotations
+
+import socketserver
+import subprocess
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from migrator.hosts import asking
+
+
+class Server(socketserver.ThreadingTCPServer):
+    """Counts sessions; knows everybody but `no…`, and puts `later…` off."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+    sessions = 0
+
+
+class Session(socketserver.StreamRequestHandler):
+    def handle(self) -> None:
+        assert isinstance(self.server, Server)
+        self.server.sessions += 1
+        self.wfile.write(b"220-hello\r\n220 mail.example.test\r\n")
+        for raw in self.rfile:
+            line = raw.decode().strip()
+            if line.startswith("EHLO"):
+                answer = "250-mail.example.test\r\n250-SIZE 1000000\r\n250 HELP"
+            elif line.lower().startswith("rcpt to:<no"):
+                answer = "550 5.1.1 User unknown"
+            elif line.startswith("RCPT TO:<later"):
+                answer = "450 4.2.1 later"
+            elif line.startswith("RCPT TO:<end"):
+                answer = "421 4.3.2 too many"
+            else:
+                answer = "250 2.0.0 ok"
+            self.wfile.write(f"{answer}\r\n".encode())
+            if line == "QUIT":
+                return
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server(("127.0.0.1", 0), Session) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield running
+        running.shutdown()
+
+
+def ask(server: Server, *recipients: str) -> asking.Refusals:
+    port = server.server_address[1]
+    script = asking.script("127.0.0.1", recipients, name="migrate.example.test", port=int(port))
+    done = subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, timeout=90)
+    assert done.returncode == 0
+    return asking.parse(done.stdout)
+
+
+def test_many_are_asked_for_in_few_sessions_and_only_refusals_for_good_count(server: Server) -> None:
+    many = [f"user{number}@example.test" for number in range(120)]
+    found = ask(server, *many, "nobody@example.test", "later@example.test", "No-one@example.test")
+    assert found.largest == 1000000
+    assert found.recipients == {
+        "nobody@example.test": "550 5.1.1 User unknown",
+        "no-one@example.test": "550 5.1.1 User unknown",
+    }
+    assert server.sessions == 3
+
+
+def test_a_server_that_ends_or_is_not_there_gives_no_verdict(server: Server) -> None:
+    assert ask(server, "end@example.test", "nobody@example.test").recipients == {}
+    script = asking.script("127.0.0.1", ["a@b.test"], name="x.test", port=1)
+    done = subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, timeout=90)
+    assert (done.returncode, done.stdout) == (0, "")
