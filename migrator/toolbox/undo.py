@@ -39,7 +39,7 @@ def undoings(name: str, state: State, context: Context) -> list[tuple[Deed, Chan
             """Nothing is measured of what is undone."""
 
     Done.name = name
-    return undoable([Done()], state, context)
+    return undoable([Done()], state, context, names=(name,))
 
 
 def undo(
