@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from itertools import islice
+from typing import Protocol, TypeVar
 
 from migrator.errors import CommandFailed, HostError
 from migrator.hosts.base import Host, Output
+from migrator.hosts.channel import KEPT
 from migrator.hosts.script import BUSY, LOCK_WAIT, lock_file
-from migrator.hosts.tunnel import Tunnelled, carry, rehearse
+from migrator.hosts.spool import Spool
+from migrator.hosts.tunnel import Tunnelled, carry, lines_of, rehearse
 from migrator.mailstore import home, joining, messages, rsync
 from migrator.mailstore.home import Entry, Homeless
 from migrator.mailstore.spared import Spared
@@ -19,6 +22,11 @@ JOIN_TIMEOUT = 4 * 3600.0
 """How long joining a group of mailboxes may take, in seconds: a huge one is sorted, and locks are waited for."""
 
 _SHOWN = 5
+
+_GROUP = 20_000
+"""How many names are in memory at a time; each group costs a look at the names of the old host's tree."""
+
+_Item = TypeVar("_Item")
 
 
 class RelayedHost(Host, Tunnelled, Protocol):
@@ -58,7 +66,7 @@ class Homecoming:
     def homeless(self) -> tuple[str, ...]:
         """Return what the new host has and the old one lacks, a line a file; nothing is written. See Copies."""
         found = self._look()
-        lines = list(found.shown)
+        lines = [path for path, folder in found.carried() if not folder]
         for group in home.batches(found.mailboxes):
             paths = [entry.path for entry in group]
             there, here = (self._marks(host, paths) for host in (self._new, self._old))
@@ -74,10 +82,10 @@ class Homecoming:
         connection ends.
         """
         found = self._look()
-        done = Brought(left=found.left)
-        if found.carried:
-            self._carry(found.carried)
-            done.files = len(found.shown)
+        done = Brought(left=tuple(found.left))
+        for some in _in_groups(found.carried(), _GROUP):
+            self._carry([path for path, _ in some])
+            done.files += sum(not folder for _, folder in some)
         troubles: list[str] = []
         for group in list(home.batches(found.mailboxes)) or [()]:
             done.messages += self._join(group, troubles)
@@ -93,16 +101,22 @@ class Homecoming:
             )
         return done
 
-    def _look(self) -> Homeless:
+    def _look(self) -> _Found:
+        """Return what is to be done, after all of the listing was looked at, some names at a time."""
+        found = _Found()
         if self._hosts_own:
-            return Homeless((), (), (), ())
+            return found
         words = home.listing_words(self._tree, self._spared)
         listing = rehearse(self._new, self._old, words, source=self._there, target=self._here)
         self._expect(listing, "compare")
         try:
-            entries = home.parse_listing(listing.stdout)
+            for entries in _in_groups(home.entries(lines_of(listing)), _GROUP):
+                found.add(self._sorted_out(entries))
         except ValueError as error:
             raise HostError("rsync lists what cannot be", host="new", seen=str(error)) from error
+        return found
+
+    def _sorted_out(self, entries: Sequence[Entry]) -> Homeless:
         keys = sorted({entry.key for entry in entries if entry.key and entry.missing})
         files = home.candidates(entries)
         known = self._numbers(self._old, home.keys_script(self._here, keys), len(keys)) if keys else ()
@@ -193,6 +207,34 @@ class Homecoming:
     @property
     def _there(self) -> str:
         return rsync.destination(self._tree)
+
+
+class _Found:
+    """What is done about a tree. The names of what is carried are many, and stand on the disk where they are."""
+
+    def __init__(self) -> None:
+        self.mailboxes: list[Entry] = []
+        self.left: list[str] = []
+        self._carried = Spool(KEPT)
+
+    def add(self, some: Homeless) -> None:
+        """Take in what is done about some of the names."""
+        self.mailboxes += some.mailboxes
+        self.left += some.left
+        shown = frozenset(some.shown)
+        records = (f"{'-' if path in shown else 'd'}{path}\0" for path in some.carried)
+        self._carried.write("".join(records).encode("utf-8", "surrogateescape"))
+
+    def carried(self) -> Iterator[tuple[str, bool]]:
+        """Yield each path that is carried, a folder before what is in it, and whether it is a folder."""
+        for record in self._carried.records(b"\0"):
+            yield record[1:].decode("utf-8", "surrogateescape"), record[:1] == b"d"
+
+
+def _in_groups(each: Iterable[_Item], most: int) -> Iterator[list[_Item]]:
+    remaining = iter(each)
+    while group := list(islice(remaining, most)):
+        yield group
 
 
 _ADVICE = {

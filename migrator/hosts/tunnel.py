@@ -10,19 +10,24 @@ from __future__ import annotations
 import re
 import shlex
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from migrator import host_text
 from migrator.errors import HostError
 from migrator.hosts.base import Output
-from migrator.hosts.channel import LONGEST_OUTPUT, unless_gone
+from migrator.hosts.channel import KEPT, unless_gone
+from migrator.hosts.spool import Spool
 
 if TYPE_CHECKING:
     from paramiko import Channel
 
 TIMEOUT = 3600.0
 """How long a rehearsal may take, in seconds: comparing contents reads every byte on both hosts."""
+
+LONGEST_OUTPUT = 8 * 1024**3
+"""The most that rsync may say, in bytes: it is kept on the disk, and is that of a hundred million names."""
 
 CARRY_TIMEOUT = 86400.0
 """How long files may be on their way, in seconds; rsync itself gives up when nothing moves."""
@@ -38,6 +43,23 @@ _LISTED = frozenset(["--files-from=-", "--from0"])
 _CHANGING = re.compile(
     r"--(?:delete|del$|remove|inplace|append|force|existing|partial|backup|write-|rsh|rsync-)|-e"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Output):
+    """What an rsync gave that may have said more than anybody keeps in memory: `stdout` is the end of it."""
+
+    whole: Spool
+
+    def lines(self) -> Iterator[str]:
+        """Yield each line that rsync said, from the first one on."""
+        for line in self.whole.records():
+            yield line.decode("utf-8", "surrogateescape")
+
+
+def lines_of(output: Output) -> Iterator[str]:
+    """Yield the lines of what a rehearsal said, all of them, whether they are in memory or not."""
+    return output.lines() if isinstance(output, Listing) else iter(output.stdout.split("\n"))
 
 
 class Tunnelled(Protocol):
@@ -56,9 +78,9 @@ def rehearse(
 ) -> Output:
     """Given rsync's dry-run options for the receiving host and both folders, return what it printed, and its status.
 
-    What rsync says comes as `stdout`, the complaints of the sender as `stderr`. Raises ValueError where the
-    options are not those of a dry run, HostError where a connection ends, too much is said, or the sender is asked
-    for more than reading.
+    What rsync says comes as `stdout`, of more than KEPT bytes the end (lines_of has all of it), the complaints of the
+    sender as `stderr`. Raises ValueError where the options are not those of a dry run, HostError where a connection
+    ends, too much is said, or the sender is asked for more than reading.
     """
     if not {"--dry-run", "-n"} & set(words):
         raise ValueError("only a dry run is a rehearsal")
@@ -104,7 +126,7 @@ def _relayed(
     try:
         asked = _first_line(receiving)
         if asked is None:
-            return Output(receiving.recv_exit_status(), told.text(), "")
+            return told.listing(receiving.recv_exit_status(), "")
         served = server_words(asked, host=receiver.name, listed=listed)
         sending = sender.raw(f"cd -- {shlex.quote(source)} && exec {shlex.join(served)}")
         sending.settimeout(timeout)
@@ -130,7 +152,7 @@ def _ended(
     complaints = _Collector(sending, sender)
     if not receiving.status_event.wait(timeout):
         raise HostError("rsync between the hosts took too long and was given up", host=receiver)
-    return Output(receiving.recv_exit_status(), told.text(), complaints.text())
+    return told.listing(receiving.recv_exit_status(), complaints.listing(0, "").stdout)
 
 
 def server_words(asked: str, *, host: str = "new", listed: bool = False) -> tuple[str, ...]:
@@ -157,29 +179,30 @@ def server_words(asked: str, *, host: str = "new", listed: bool = False) -> tupl
 
 
 class _Collector:
-    """Reads what a channel says on its standard error, up to the most that is kept."""
+    """Reads what a channel says on its standard error, up to the most that is kept: on the disk, where it is long."""
 
     def __init__(self, channel: Channel, host: str) -> None:
         self._channel = channel
         self._host = host
-        self._content = bytearray()
+        self._content = Spool(KEPT)
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
     def _read(self) -> None:
         with unless_gone():
             while piece := self._channel.recv_stderr(65536):
-                if len(self._content) <= LONGEST_OUTPUT:
-                    self._content += piece
+                if self._content.length <= LONGEST_OUTPUT:
+                    self._content.write(piece)
 
-    def text(self) -> str:
+    def listing(self, status: int, stderr: str) -> Listing:
         """Return all of it, once the channel has ended. Raises HostError where it was too much to keep."""
         self._thread.join(_ENDING)
-        if len(self._content) > LONGEST_OUTPUT:
+        if self._content.length > LONGEST_OUTPUT:
             raise HostError(
-                f"rsync said more than {LONGEST_OUTPUT // 1024 // 1024} MB and was given up", host=self._host
+                f"rsync said more than {LONGEST_OUTPUT // 1024**2} MB and was given up", host=self._host
             )
-        return self._content.decode("utf-8", "surrogateescape")
+        end = self._content.end(KEPT).decode("utf-8", "surrogateescape")
+        return Listing(status, end, stderr, self._content)
 
 
 def _first_line(channel: Channel) -> str | None:

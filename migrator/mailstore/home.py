@@ -97,7 +97,13 @@ def parse_listing(text: str) -> tuple[Entry, ...]:
     Lock files are left out: they are about the host they stand on. Raises ValueError for a path that leads out of
     the tree.
     """
-    return tuple(entry for line in text.split("\n") for entry in _entry(line))
+    return tuple(entries(text.split("\n")))
+
+
+def entries(lines: Iterable[str]) -> Iterator[Entry]:
+    """Given the lines of the listing, yield what parse_listing returns, one by one. Raises ValueError as it does."""
+    for line in lines:
+        yield from _entry(line)
 
 
 def sort_out(entries: Iterable[Entry], known: Iterable[str], mailboxes: Iterable[str]) -> Homeless:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from migrator import host_text
@@ -156,5 +156,11 @@ def parse_items(text: str) -> tuple[str, ...]:
 
     A folder of which only the time differs is none: copying a file into it makes it differ again.
     """
-    lines = [line for line in host_text.lines(text) if _ITEM.fullmatch(line)]
-    return tuple(line for line in lines if not re.match(r"\.d\.\.t\.{6,} ", line))
+    return tuple(items(host_text.lines(text)))
+
+
+def items(lines: Iterable[str]) -> Iterator[str]:
+    """Given the lines one by one, yield those that parse_items returns."""
+    for line in lines:
+        if _ITEM.fullmatch(line) and not re.match(r"\.d\.\.t\.{6,} ", line):
+            yield line

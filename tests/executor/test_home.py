@@ -195,3 +195,15 @@ def test_a_preview_that_cannot_be_made_says_why(stage: Stage) -> None:
     assert "nobody can tell yet how much (exit status 127: sh: rsync: not found)" in stage.dry.preview(
         BringHome(0)
     )
+
+
+def test_a_long_listing_is_carried_in_groups_and_all_of_it_is_looked_at_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(homecoming, "_GROUP", 2)
+    stage = Stage(monkeypatch)
+    stage.listing = Output(0, "".join(f">f+++++++++ 30 u/new/{number}\n" for number in range(5)), "")
+    stage.old.on("want ", lambda _host, script: Output(0, "0\nend\n" if "/3" in script else "end\n", ""))
+    stage.live.execute(BringHome(0))
+    lists = [deed for deed in stage.deeds if deed.startswith("list ")]
+    assert lists == ["list u/new/0 u/new/1", "list u/new/3 u/new/4"]

@@ -1,13 +1,14 @@
 """Through the tunnel goes a reading rsync on the folder it is started in, and nothing else."""
 
 import threading
+import tracemalloc
 from collections.abc import Sequence
 
 import pytest
 
 from migrator.errors import HostError
 from migrator.hosts import tunnel
-from migrator.hosts.tunnel import carry, rehearse, server_words
+from migrator.hosts.tunnel import carry, lines_of, rehearse, server_words
 from tests.fakes import FakeHost
 
 
@@ -168,3 +169,50 @@ def test_what_is_too_much_to_keep_is_no_answer(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(HostError, match="rsync said more than") as caught:
         carried(Line(LISTED.encode() + b"\n", b"x" * 100), Line())
     assert caught.value.host == "old"
+
+
+class Talking:
+    """A channel of an rsync that asks for nothing, says much on its standard error, and ends."""
+
+    def __init__(self, pieces: int, piece: bytes) -> None:
+        self.left, self.piece = pieces, piece
+
+    def recv_stderr(self, _most: int) -> bytes:
+        self.left -= 1
+        return self.piece if self.left >= 0 else b""
+
+    def recv(self, _most: int) -> bytes:
+        return b""
+
+    def recv_exit_status(self) -> int:
+        return 23
+
+    def settimeout(self, _seconds: float) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Receiver:
+    """A host whose rsync is such a channel."""
+
+    name = "new"
+
+    def __init__(self, channel: Talking) -> None:
+        self.channel = channel
+
+    def raw(self, _script: str) -> Talking:
+        return self.channel
+
+
+def test_a_listing_of_any_length_is_read_line_by_line_and_only_its_end_is_in_memory() -> None:
+    line = b">f+++++++++ 70 u/Maildir/new/1.host\n"
+    channel = Talking(70 * 1024 * 1024 // (1800 * len(line)) + 1, line * 1800)
+    expected = channel.left * 1800
+    tracemalloc.start()
+    given = rehearse(FakeHost("old"), Receiver(channel), ["rsync", "-n"], source="/a/", target="/b/")  # type: ignore[arg-type]
+    count = sum(each == line.decode().rstrip("\n") for each in lines_of(given))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (given.status, count) == (23, expected)
+    assert given.stdout.endswith("1.host\n")
+    assert peak < 16 * 1024 * 1024
