@@ -48,7 +48,7 @@ configure_daemons() {
     # There is no kernel log to read in a container.
     sed -i '/imklog/d' /etc/rsyslog.conf
     printf '%s\n' 'PermitRootLogin prohibit-password' 'PasswordAuthentication no' 'UseDNS no' \
-        'MaxStartups 100' 'MaxSessions 50' 'HostKey /etc/ssh/ssh_host_ed25519_key' >/etc/ssh/sshd_config.d/lab.conf
+        'HostKey /etc/ssh/ssh_host_ed25519_key' >/etc/ssh/sshd_config.d/lab.conf
     printf 'ServerName localhost\n' >/etc/apache2/conf-available/name.conf
     cp web/webmail.conf /etc/apache2/sites-available/
     install -d /var/www/webmail

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 
 from migrator.errors import CommandFailed, HostError
 from migrator.executor.home import Homecoming
 from migrator.executor.ways import ReachableHost, Ways
 from migrator.hosts.base import Output
-from migrator.hosts.tunnel import rehearse
-from migrator.mailstore import copying, copying_script, rsync
-from migrator.mailstore.progress import Statistics, parse_items, parse_statistics
+from migrator.hosts.tunnel import lines_of, rehearse
+from migrator.mailstore import copying, copying_script, forest, rsync
+from migrator.mailstore.forest_pass import ForestPass
+from migrator.mailstore.progress import Statistics, items, parse_items, parse_statistics
 from migrator.mailstore.spared import Spared
 from migrator.mailstore.together import Told, parse, together
 from migrator.mailstore.way import Way
@@ -44,13 +46,29 @@ class RsyncCopies:
         return tuple(self._read(tree, told[tree]) for tree in trees)
 
     def _told(self, trees: Sequence[int], *, longest: float) -> Mapping[int, Output | Told]:
+        chosen = {tree: self._plan.sync[tree] for tree in trees}
+        many = forest.together(chosen, self._plan.old.mail_spool, spared=self._spared().of)
         with self._ways.way() as way:
-            proofs = {tree: self._proof(tree, way) for tree in trees}
-            script = together(
-                next(iter(proofs.values())).opening,
-                {tree: proof.differences() for tree, proof in proofs.items()},
-            )
-            output = self._new.inspect(script, timeout=longest)
+            told = self._of_many(many, way, longest=longest) if many else {}
+            few = [tree for tree in trees if tree not in many]
+            return {**told, **(self._of_few(few, way, longest=longest) if few else {})}
+
+    def _of_many(
+        self, trees: Mapping[int, SyncTree], way: Way, *, longest: float
+    ) -> Mapping[int, Output | Told]:
+        planned = ForestPass(
+            self._plan.name, trees, way, self._plan.copying, spool=self._plan.old.mail_spool, delete=True
+        )
+        output = self._new.inspect(planned.differences(), timeout=longest)
+        return parse(output.stdout, trees) if output.status == 0 else dict.fromkeys(trees, output)
+
+    def _of_few(self, trees: Sequence[int], way: Way, *, longest: float) -> Mapping[int, Output | Told]:
+        proofs = {tree: self._proof(tree, way) for tree in trees}
+        script = together(
+            next(iter(proofs.values())).opening,
+            {tree: proof.differences() for tree, proof in proofs.items()},
+        )
+        output = self._new.inspect(script, timeout=longest)
         return parse(output.stdout, trees) if output.status == 0 else dict.fromkeys(trees, output)
 
     def _proof(self, tree: int, way: Way) -> copying.Pass:
@@ -67,7 +85,8 @@ class RsyncCopies:
 
     def _read(self, tree: int, output: Output | Told) -> tuple[str, ...]:
         if output.status == copying_script.CANNOT_TELL:
-            return parse_items(self._rehearse(tree, checksum=True, delete=True, itemize=True).stdout)
+            listing = self._rehearse(tree, checksum=True, delete=True, itemize=True)
+            return tuple(islice(items(lines_of(listing)), copying_script.MOST))
         if output.status != 0:
             raise self._failed(self._plan.sync[tree], output)
         extra = tuple(

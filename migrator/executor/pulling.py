@@ -12,10 +12,12 @@ from migrator.errors import CommandFailed, MigrateError, Refused, VerifyFailed
 from migrator.event import Kind
 from migrator.executor.ways import ReachableHost, Ways
 from migrator.hosts.base import Output
-from migrator.mailstore import copying, copying_script, rsync
+from migrator.mailstore import copying, copying_script, forest, rsync
+from migrator.mailstore.forest_pass import ForestPass
 from migrator.mailstore.progress import Account, parse_progress, parse_size, parse_statistics
 from migrator.mailstore.spared import Spared
 from migrator.mailstore.together import Told, labelled, parse, together
+from migrator.mailstore.way import Way
 from migrator.plan import Plan, SyncTree
 from migrator.retry import COPY, Sleep
 
@@ -50,8 +52,8 @@ class Puller:
     def pull(self, command: Rsync) -> None:
         """Make a pass, anew where its connection broke. Raises MigrateError where it fails."""
         outputs = COPY.retrying(_BrokenOff, sleep=self._sleep)(self._pull, command)
-        for index, output in outputs.items():
-            source, done = self._plan.sync[index].source, parse_statistics(output.stdout)
+        for source, output in outputs.items():
+            done = parse_statistics(output.stdout)
             self.tell(
                 Kind.MESSAGE,
                 "new",
@@ -59,33 +61,67 @@ class Puller:
                 {"files": done.files, "copied": done.copied, "deleted": done.deleted, "bytes": done.size},
             )
 
-    def _pull(self, command: Rsync) -> Mapping[int, Output | Told]:
-        spared = self._spared()
+    def _pull(self, command: Rsync) -> Mapping[str, Output | Told]:
+        """Make a pass once, and return what was printed, by the name of the tree, or of the trees that go together."""
+        chosen = {index: self._plan.sync[index] for index in command.trees}
+        many = forest.together(chosen, self._plan.old.mail_spool, spared=self._spared().of)
+        few = tuple(index for index in command.trees if index not in many)
         with self._ways.way() as way:
-            passes = {
-                index: copying.Pass(
-                    name=self._plan.name,
-                    index=index,
-                    tree=self._plan.sync[index],
-                    way=way,
-                    copying=self._plan.copying,
-                    spool=self._plan.old.mail_spool,
-                    delete=command.delete,
-                    max_delete=command.max_delete,
-                    keep_younger=command.keep_younger,
-                    trees=len(self._plan.sync),
-                    spared=spared.of(index),
+            made: dict[str, Output | Told] = {}
+            if many:
+                made[_named(many)] = self._together(command, many, way)
+            alone = self._one_by_one(replace(command, trees=few), way) if few else {}
+            return made | {self._plan.sync[index].source: output for index, output in alone.items()}
+
+    def _together(self, command: Rsync, trees: Mapping[int, SyncTree], way: Way) -> Output:
+        planned = ForestPass(
+            name=self._plan.name,
+            trees=trees,
+            way=way,
+            copying=self._plan.copying,
+            spool=self._plan.old.mail_spool,
+            delete=command.delete,
+            max_delete=command.max_delete,
+            keep_younger=command.keep_younger,
+        )
+        for script in [planned.changed()] * (command.scope == "changed") + [planned.whole()]:
+            output = self._new.perform(
+                script, timeout=command.longest, on_line=self._progress(command, min(trees))
+            )
+            if output.status != copying_script.CANNOT_TELL:
+                break
+            why = f"{_named(trees)}: everything is looked at. {_brief(output.stderr)}".rstrip()
+            self.tell(Kind.MESSAGE, "new", why, {"trees": len(trees)})
+        if output.status != 0:
+            raise self._unmade(output, SyncTree(_named(trees), _named(trees)))
+        return output
+
+    def _one_by_one(self, command: Rsync, way: Way) -> Mapping[int, Output | Told]:
+        spared = self._spared()
+        passes = {
+            index: copying.Pass(
+                name=self._plan.name,
+                index=index,
+                tree=self._plan.sync[index],
+                way=way,
+                copying=self._plan.copying,
+                spool=self._plan.old.mail_spool,
+                delete=command.delete,
+                max_delete=command.max_delete,
+                keep_younger=command.keep_younger,
+                trees=len(self._plan.sync),
+                spared=spared.of(index),
+            )
+            for index in command.trees
+        }
+        outputs = self._changed(command, passes) if command.scope == "changed" else {}
+        for index, planned in passes.items():
+            if index not in outputs:
+                outputs[index] = self._new.perform(
+                    planned.whole(), timeout=command.longest, on_line=self._progress(command, index)
                 )
-                for index in command.trees
-            }
-            outputs = self._changed(command, passes) if command.scope == "changed" else {}
-            for index, planned in passes.items():
-                if index not in outputs:
-                    outputs[index] = self._new.perform(
-                        planned.whole(), timeout=command.longest, on_line=self._progress(command, index)
-                    )
-                if outputs[index].status != 0:
-                    raise self._unmade(outputs[index], planned.tree)
+            if outputs[index].status != 0:
+                raise self._unmade(outputs[index], planned.tree)
         return outputs
 
     def _changed(self, command: Rsync, passes: Mapping[int, copying.Pass]) -> dict[int, Output | Told]:
@@ -184,6 +220,10 @@ class _ProgressReader:
             data["overall"] = asdict(overall)
             text += f"; of all trees {overall.percent} %, {overall.left} to go"
         self._puller.tell(Kind.PROGRESS, "new", text, data)
+
+
+def _named(trees: Mapping[int, SyncTree]) -> str:
+    return f"{next(iter(trees.values())).source} and {len(trees) - 1} more trees"
 
 
 def _brief(text: str) -> str:

@@ -18,6 +18,9 @@ LOOK = "migrate-look-"
 SIZES = "migrate-sizes-"
 """What a command over the key begins with; the last three are followed by the number of a tree in the plan."""
 
+LOOK_ALL = f"{LOOK}all"
+"""The look at all trees of the plan at once."""
+
 _PUBLIC_KEY = re.compile(
     r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp\d{3}|sk-\S{1,60}) ([A-Za-z0-9+/]{16,}={0,3})"
 )

@@ -75,9 +75,15 @@ END {
     if (ahead !~ /^done (0|123)$/) odd("the look at folders here failed")
     print changes + 0
 }
-# A message is known by its unique name, wherever it stands and whatever its flags are (maildir(5)).
-function count(path) {
-    if (path ~ /\/(cur|new)\/[^\/]*$/) { sub(/^.*\//, "", path); sub(/:2,.*/, "", path) }
+# A message is known in its mail store by its unique name, whatever its folder and its flags are (maildir(5)).
+function count(path, name) {
+    if (match(path, /\/(cur|new)\/[^\/]*$/)) {
+        name = substr(path, RSTART + 5)
+        sub(/:2,.*/, "", name)
+        path = substr(path, 1, RSTART - 1)
+        while (match(path, /\/\.[^\/]*$/)) path = substr(path, 1, RSTART - 1)
+        path = path "/" name
+    }
     if (!(path in counted)) { counted[path]; changes++ }
 }
 function go(type, path) { print type "|" path >extra; count(path) }

@@ -41,6 +41,7 @@ begin() {
     vanishing=$((1 - delete)) # whether files may vanish meanwhile
     attributes=$(cat "$state/attributes-$number" 2>/dev/null)
 }
+unnamed() { sed -z '/^\.$/d'; }
 made() {
     [ -d "$target" ] || mkdir -p -- "$target" || exit 1
     # rsync would go on without a log that it cannot write, and what it copied would look like mail of the new host.
@@ -118,7 +119,7 @@ look() { # base: what changed there since, and whether all that changed here is 
         spare <"$work/$list" >"$work/spared" && mv "$work/spared" "$work/$list" || exit 1
     done
     # Named in a list, the tree's own folder brings all that is directly in it.
-    sed -z '/^\.$/d' "$work/fetch" >"$work/wanted" || exit 1
+    unnamed <"$work/fetch" >"$work/wanted" || exit 1
     compared=$(now)
     fetched=$(figure fetch "$work/compared")
     extra=$(figure extra "$work/compared")

@@ -36,10 +36,20 @@ def old_script(folder: str, prune: str, *, margin: float = MARGIN, slack: float 
     makes `next` the note `seen`, or with `both` also `exact`, under a token that `changed exact` must give ("-": any
     note). The status is 0, or notes.ODD where only a pass over the whole tree can tell; any other is a failure.
     """
+    return old_head(folder, prune) + old_functions(margin=margin, slack=slack)
+
+
+def old_head(folder: str, prune: str, trees: str = "") -> str:
+    """Return the part of old_script that is about one tree, or about several, of which `trees` tells which they are."""
+    return f"look_folder={shlex.quote(folder)}\n{notes.left_out(prune, trees)}"
+
+
+def old_functions(*, margin: float = MARGIN, slack: float = notes.SLACK) -> str:
+    """Return the part of old_script that is the same for every tree."""
     return (
-        f"look_folder={shlex.quote(folder)}\nlook_margin={margin:g}\nlook_changes={shlex.quote(_CHANGED)}\n"
+        f"look_margin={margin:g}\nlook_changes={shlex.quote(_CHANGED)}\n"
         f"look_linked={shlex.quote(_LINKED)}\nlook_known={shlex.quote(_KNOWN)}\n"
-        f"look_sifted={shlex.quote(_SIFTED)}\n{notes.functions(prune, slack)}{young.functions()}{_SH}"
+        f"look_sifted={shlex.quote(_SIFTED)}\n{notes.common(slack)}{young.functions()}{_SH}"
     )
 
 
@@ -71,7 +81,7 @@ function lost_above(path, was) {
     return 1
 }
 function lose(path, base) {
-    if (path == ".") odd("the folder of the tree is another one")
+    if (root(path)) odd("the folder of the tree is another one")
     losses = 1
     lost[path]
     print path >missing
@@ -210,15 +220,16 @@ look_changed() {
     if [ -s "$work/linked" ]; then look_links || return; fi
     look_rewritten "$note_begun" && look_aged "$look_base" "$2" || return
     cat "$work/head" "$work/made" >"$work/whole" && mv "$work/whole" "$work/next" &&
-    cat "$work/stream" "$work/total" && find . -maxdepth 0 -printf 'root %T@ %m %u:%g\n' && echo end
+    cat "$work/stream" "$work/total" && look_roots && echo end
 }
 # A message is never written anew in place; where that is soon looked at, it is not taken for granted.
 look_rewritten() { # since
     if [ "$(cat "$work/names" 2>/dev/null || echo @FEW@)" -ge @FEW@ ]; then return; fi
     note_since=$(awk -v begun="$1" -v slack="$note_slack" 'BEGIN { printf "%.3f", begun - slack }')
     export note_since
-    echo . | note_find "$note_prune ! -type d \\( -path '*/cur/*' -o -path '*/new/*' \\) -newerct \"@\$note_since\" \
-        -printf '$note_facts'" >"$work/rewritten" && note_fine && note_told "$work/rewritten" || return 3
+    note_roots | note_find "$note_prune ! -type d \\( -path '*/cur/*' -o -path '*/new/*' \\) \
+        -newerct \"@\$note_since\" -printf '$note_facts'" >"$work/rewritten" &&
+        note_fine && note_told "$work/rewritten" || return 3
     : >>"$work/brought-young" || return 1
     awk "$note_awk$look_anew" stage=told "$work/stream" stage=rewritten "$work/rewritten" \
         stage=young "$work/brought-young" >"$work/more" &&
@@ -239,13 +250,17 @@ look_came() {
     note_find "$note_prune -type d -printf '%p\\0'" <"$work/roots" >"$work/came" && note_fine || return 3
     grep -v '^done ' "$work/came" | look_list '' >"$work/below" && note_fine || return 3
 }
+look_roots() {
+    if [ -z "$note_forest" ]; then find . -maxdepth 0 -printf 'root %T@ %m %u:%g\n'; return; fi
+    note_roots | sed 's/$/\//' | xargs sh -c 'exec find "$@" -maxdepth 0 -printf "root %T@ %m %u:%g %p\n"' sh
+}
 # Given words of find that go before the usual ones.
 look_list() { note_find "-maxdepth 1 $note_prune $1 -printf '%d $note_facts'"; }
 look_links() {
     sed 's/^[^|]*|\(\.\/[^/]*\).*/\1/' "$work/linked" | sort -u | look_partners
     case $? in
     0) ;;
-    4) echo . | look_partners; case $? in 0|4) ;; *) return 3 ;; esac ;;
+    4) note_roots | look_partners; case $? in 0|4) ;; *) return 3 ;; esac ;;
     *) return 3 ;;
     esac
     cat "$work/partners" >>"$work/stream"
@@ -258,7 +273,7 @@ look_recent() {
     [ -e "$work/first" ] || return 3
     note_first=$work/first
     export note_first
-    echo . | note_find "$note_prune ! -type d -newercm \"\$note_first\" -printf '%p\\0'" |
+    note_roots | note_find "$note_prune ! -type d -newercm \"\$note_first\" -printf '%p\\0'" |
     awk 'index($0, "\002") { exit 3 } /^done / { fine = $2 == 0 || $2 == 123; next } { print "F " $0 }
         END { if (!fine) exit 3; print "end" }' && note_fine || return 3
 }

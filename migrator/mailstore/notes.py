@@ -33,9 +33,24 @@ def functions(prune: str, slack: float = SLACK) -> str:
     and prints `total NAMES FOLDERS NOTED`, after `odd` where a name cannot be told, and then nothing can be compared
     with the note; with `note_margin` set it writes to WORK/young the messages that changed in so many seconds before.
     `note_stat NOTE FILE` writes what the noted names are now.
+
+    Where `note_forest` is set the folder holds a link to each of several trees, named by its number: names
+    begin with "./NUMBER", each of these is the root of a tree, and the folder's own name is noted no more.
     """
+    return left_out(prune) + common(slack)
+
+
+def left_out(prune: str, trees: str = "") -> str:
+    """Return the part of functions that is about one tree; `trees` tells several of them from others."""
+    words = f"{prune}\n{trees}" if trees else prune
+    known = f"{zlib.crc32(words.encode(errors='surrogateescape')):08x}"
+    forest = f"note_forest={'1' if trees else ''}\nexport note_forest\n"
+    return f"note_prune={shlex.quote(prune)}\nnote_words={known}\n{forest}"
+
+
+def common(slack: float = SLACK) -> str:
+    """Return the part of functions that is the same for every tree."""
     return (
-        f"note_prune={shlex.quote(prune)}\nnote_words={zlib.crc32(prune.encode(errors='surrogateescape')):08x}\n"
         f"note_slack={slack:g}\nnote_far={max(slack, FAR_SLACK) if slack >= SLACK else slack:g}\n"
         f"note_fine_slack={min(slack, FINE_SLACK):g}\nnote_margin=\n"
         f"note_awk={shlex.quote(LIBRARY)}\nnote_beside={shlex.quote(BESIDE)}\nnote_made={shlex.quote(_MADE)}\n{_SH}"
@@ -51,6 +66,7 @@ function cut(text, bar) {
     facts = substr(text, 1, bar - 1)
     path = substr(text, bar + 1)
 }
+function root(name) { return name == "." || (ENVIRON["note_forest"] != "" && name ~ /^\.\/[0-9]+$/) }
 function parent(name) { return match(name, /\/[^\/]*$/) ? substr(name, 1, RSTART - 1) : "" }
 function who(facts, word) { split(facts, word, " "); return word[1] " " word[2] " " word[3] }
 function when(facts, word) { split(facts, word, " "); return word[4] + 0 }
@@ -132,8 +148,18 @@ note_facts='%y %i %D %C@ %T@ %s %m %n|%p\0'
 note_odd=$(printf '\001\002')
 # Left to itself, xargs starts a find for every 128 kB of names; a kernel before 2.6.23 bears no more.
 case $(getconf ARG_MAX 2>/dev/null) in ???????*) note_much='-s 500000' ;; *) note_much= ;; esac
-note_names() { tr '\n\001' '\000\n'; }
-note_lines() { tr '\001\n\000' '\002\001\n'; }
+# A link to a tree leads there where a slash follows it, and find tells the slash again.
+note_names() {
+    if [ -n "$note_forest" ]; then sed 's/^\.\/[0-9][0-9]*$/&\//' | tr '\n\001' '\000\n'; else tr '\n\001' '\000\n'; fi
+}
+note_lines() {
+    if [ -z "$note_forest" ]; then tr '\001\n\000' '\002\001\n'; return; fi
+    tr '\001\n\000' '\002\001\n' | sed 's/^\([^|]*|\)\{0,1\}\(\.\/[0-9][0-9]*\)\/$/\1\2/'
+}
+note_roots() {
+    if [ -n "$note_forest" ]; then find . -mindepth 1 -maxdepth 1 -type l -printf '%p\n'; else echo .; fi
+}
+note_kinds() { note_roots | sed 's/$/\//' | xargs stat -f -c %T | sort -u; }
 # Given words of find, as sh text: the names on standard input are looked at by few processes.
 note_find() {
     { note_names | note_rest=$1 xargs -0 -r $note_much sh -c 'eval "exec find \"\$@\" $note_rest"' sh 2>"$work/errors"
@@ -151,10 +177,13 @@ note_compare() {
     awk -v words="$note_words" -v base="$note_base" "$note_awk$note_do$note_beside" "$@" stage=beside "$note_now"
 }
 note_limit() {
-    case $(stat -f -c %T .) in
-    ext2/ext3|xfs|btrfs|zfs|tmpfs|overlayfs|f2fs|jfs|reiserfs) note_less=$note_slack ;;
-    *) note_less=$note_far ;;
-    esac
+    note_less=$note_slack
+    for kind in $(note_kinds) ''; do
+        case $kind in
+        ext2/ext3|xfs|btrfs|zfs|tmpfs|overlayfs|f2fs|jfs|reiserfs|'') ;;
+        *) note_less=$note_far ;;
+        esac
+    done
     date +%s.%N | awk -v less=$note_less -v local=$note_slack -v fine=$note_fine_slack '{
         printf "%s %.3f %.3f\n", $1, $1 - less, $1 - (less > local ? less : fine)
     }'
@@ -167,12 +196,10 @@ note_tree() {
         note_since=$(awk -v begun="$2" -v margin="$note_margin" 'BEGIN { printf "%.3f", begun - margin }')
         note_message="-newerct @$note_since -printf 'y $note_facts' -o $note_message"
     fi
-    { eval "find . $note_prune -type d -printf '$note_facts' -o \
+    note_roots | note_find "$note_prune -type d -printf '$note_facts' -o \
         \\( -path '*/cur/*' ! -path '*/cur/*/*' -o -path '*/new/*' ! -path '*/new/*/*' \
         -o -regextype posix-extended -regex '.*/(cur|new)/[^/]*' \\) \
-        \\( -name '*[$note_odd]*' -printf 'o\\0' -o $note_message \\) -o -printf '$note_facts'" \
-        2>"$work/errors"
-      printf 'done %s\0' $?; } | note_lines |
+        \\( -name '*[$note_odd]*' -printf 'o\\0' -o $note_message \\) -o -printf '$note_facts'" |
     awk -v stage=tree -v note="$1" -v plain="$work/plain" -v young="$work/young" -v limit="$3" -v fine="$4" \
         "$note_awk $note_made" >"$work/total" || return
     note_fine || return 3

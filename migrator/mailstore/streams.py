@@ -123,10 +123,8 @@ streams_watch() { # most, options: adds streams while it is worth it, and return
     done
     wait $workers
 }
-streams_summed() { # the statistics of all parts as those of one, and the worst exit status
-    cat "$streams"/part-???.said >&2
-    cat "$streams"/part-???.out >"$streams/all"
-    tr '\r' '\n' <"$streams/all" | awk '
+streams_figures() { # the statistics of several rsyncs, as those of one
+    tr '\r' '\n' | awk '
         /^(Number of|Total) [a-z ()]+: [0-9]/ {
             name = $0; sub(/:.*/, "", name)
             value = $0; sub(/^[^:]*: /, "", value); sub(/ .*/, "", value); gsub(/[,.]/, "", value)
@@ -138,6 +136,11 @@ streams_summed() { # the statistics of all parts as those of one, and the worst 
             for (i = 1; i <= count; i++) printf "%s: %.0f\n", order[i], sum[order[i]]
             printf "Literal data: %.0f bytes\n", literal
         }'
+}
+streams_summed() { # the statistics of all parts as those of one, and the worst exit status
+    cat "$streams"/part-???.said >&2
+    cat "$streams"/part-???.out >"$streams/all"
+    streams_figures <"$streams/all"
     worst=0
     for part in "$streams"/part-???; do
         status=$(cat "$part.status" 2>/dev/null)

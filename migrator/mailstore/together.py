@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-_LINE = re.compile(r"([0-9]{1,4}) (out|said|status) ?(.*)", re.DOTALL)
+_LINE = re.compile(r"([0-9]{1,6}) (out|said|status) ?(.*)", re.DOTALL)
 
 _LABEL = r"""label() { while IFS= read -r line || [ -n "$line" ]; do printf '%s %s\n' "$1" "$line"; done; }
 """

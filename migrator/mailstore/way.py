@@ -108,8 +108,8 @@ class Way:
             raise ValueError(f"no words for the wrapper: {words!r}")
         return f'{self._words(self.control)} {self.destination} "{" ".join(words)}"'
 
-    def rsync_words(self, index: int, *, shared: bool = True) -> str:
-        """Return, as sh text, the options by which rsync goes this way to the plan's tree `index`.
+    def rsync_words(self, index: int | str, *, shared: bool = True) -> str:
+        """Return, as sh text, the options by which rsync goes to a tree of the plan: its number, or a variable.
 
         Without `shared` it gets a connection of its own: for streams beside each other, as one ssh encrypts on one
         processor. The caller sets RSYNC_PROTECT_ARGS=0, and names `source` as where it copies from.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from migrator.mailstore.access import HELLO, KNOCK, LOAD, LOOK, SIZES, TREE
+from migrator.mailstore.access import HELLO, KNOCK, LOAD, LOOK, LOOK_ALL, SIZES, TREE
 from migrator.mailstore.restraint import Restraint
 from migrator.plan import SyncTree
 
@@ -40,23 +40,33 @@ def wrapper_script(
     sudo: bool,
     looks: Sequence[str] = (),
     restraint: Restraint | None = None,
+    shared: str = "",
+    together: str = "",
 ) -> str:
     """Return the sh script that the key is forced to run on the old host.
 
     It answers a knock, tells the load, and, in the folder of a planned tree, by the tree's number: runs a sending
     rsync server, tells the sizes of what is there, or runs the tree's text of `looks`, which defines the sh function
-    `look`. It takes no path and no option that is not on its list, expands nothing, and refuses everything else.
+    `look`; the text `shared` comes after each of them. The sh text `together` is run with `shared` before it for a look
+    at all trees at once. The script takes no path and no option that is not on its list, expands nothing, and refuses
+    everything else.
     """
     gentle = restraint or Restraint()
     enter = 'cd -- "$tree" && exec rsync --server --sender "$@" . .'
     run = f"tree=$1; shift\n{gentle.governor_script()}{enter}"
+    once_more = (
+        f'if [ "${{1-}}" = together ]; then\nshift\neval "$shared"\n{together}\nexit\nfi\n'
+        if together
+        else ""
+    )
     start = "exec $gentle" if not sudo else "exec sudo -n sh -c 'exec \"$@\"' sh $gentle"
     return f"""#!/bin/sh
 # Lets the key of the migration {name} read its trees, and do nothing else.
 set -f
 umask 077
 LC_ALL=C; export LC_ALL
-refuse() {{ echo 'this key only reads the trees of the migration {name}' >&2; exit 1; }}
+shared={shlex.quote(shared)}
+{once_more}refuse() {{ echo 'this key only reads the trees of the migration {name}' >&2; exit 1; }}
 asked=${{SSH_ORIGINAL_COMMAND-}}
 case $asked in
     {KNOCK}) echo '{HELLO.format(name=name)}'; exit 0 ;;
@@ -66,7 +76,8 @@ esac
 set -- $asked
 look=
 case $1 in
-{_cases(trees, looks)}    *) refuse ;;
+{_cases(trees, looks)}    {LOOK_ALL}) look={"together" if together else ""} ;;
+    *) refuse ;;
 esac
 {gentle.prefix_script()}case $1 in
     {LOOK}*)
@@ -75,6 +86,8 @@ esac
         for word in "$@"; do
             case $word in *[!A-Za-z0-9-]*) refuse ;; esac
         done
+        # What is said of all trees is longer than an argument may be, so this file is read once more.
+        if [ "$look" = together ]; then {start} sh "$0" together "$@"; fi
         {start} sh -c "$look" sh "$tree" "$@"
         ;;
     {SIZES}*)
@@ -90,9 +103,9 @@ def _cases(trees: Sequence[SyncTree], looks: Sequence[str]) -> str:
     cases = ""
     for index, tree in enumerate(trees):
         look = ""
-        if index < len(looks):
-            text = f'tree=$1; shift\n{looks[index]}\ncd -- "$tree" && look "$@"'
-            look = f"        look={shlex.quote(text)}\n"
+        if index < len(looks) and looks[index]:
+            begin, end = shlex.quote(f"tree=$1; shift\n{looks[index]}\n"), '\ncd -- "$tree" && look "$@"'
+            look = f'        look={begin}"$shared"{shlex.quote(end)}\n'
         cases += (
             f"    {TREE}{index}|{LOOK}{index}|{SIZES}{index})\n"
             f"        tree={shlex.quote(tree.source)}\n{look}        ;;\n"

@@ -9,9 +9,9 @@ from migrator import host_text
 from migrator.change import Change, FileEdit, HostName, Shell, Upload
 from migrator.errors import MigrateError, VerifyFailed
 from migrator.hosts.sshd import CONNECTION_SCRIPT, parse_connection
-from migrator.mailstore import access, arrivals, rsync
+from migrator.mailstore import access, arrivals, forest, rsync
 from migrator.mailstore.excludes import Untranslatable, prune
-from migrator.mailstore.look import old_script
+from migrator.mailstore.look import old_functions, old_head
 from migrator.mailstore.restraint import Restraint
 from migrator.mailstore.way import FAST_CIPHERS, LOOPBACK, Way
 from migrator.mailstore.wrapper import wrapper_script
@@ -22,6 +22,8 @@ from migrator.steps.common.at_once import at_once
 from migrator.steps.common.door import door as door_of
 from migrator.steps.common.key_files import authorized, key_owner, key_pair, known_host
 from migrator.steps.common.sparing import spared_of
+
+_SHOWN = 8
 
 _PENDING = "ssh-ed25519 (the public half of the key made above)"
 
@@ -122,6 +124,10 @@ def _entry(context: Context, public: str) -> Iterator[Change]:
         plan.sync,
         sudo=plan.old.sudo,
         looks=[_look(plan, index, tree, spared.of(index)) for index, tree in enumerate(plan.sync)],
+        shared=old_functions(),
+        together=forest.old_text(
+            plan.name, dict(enumerate(plan.sync)), plan.old.mail_spool, spared=spared.of
+        ),
         restraint=Restraint(copying.nice, copying.ionice, copying.max_load),
     )
     texts = context.old.read_files((door.authorized_keys, door.wrapper))
@@ -133,7 +139,7 @@ def _entry(context: Context, public: str) -> Iterator[Change]:
     yield from _folder(context, door.wrapper.rpartition("/")[0], owner)
     before, script = _bytes(texts[door.wrapper]), wrapper.encode("utf-8", "surrogateescape")
     yield Change(
-        f"let that key read {', '.join(tree.source for tree in plan.sync)} on the old host from "
+        f"let that key read {_named(plan.sync)} on the old host from "
         f"{' and '.join(sources)}, and nothing else",
         Upload(
             "old",
@@ -163,7 +169,7 @@ def _look(plan: Plan, index: int, tree: SyncTree, spared: Sequence[str]) -> str:
         left_out = prune(rsync.excluded(tree, plan.old.mail_spool, spared))
     except Untranslatable:
         return ""
-    return old_script(f"{arrivals.folder(plan.name)}/look-{index}", left_out)
+    return old_head(f"{arrivals.folder(plan.name)}/look-{index}", left_out)
 
 
 def _folder(context: Context, path: str, owner: str) -> Iterator[Change]:
@@ -175,6 +181,11 @@ def _folder(context: Context, path: str, owner: str) -> Iterator[Change]:
             Shell("old", f"mkdir -p -m 0700 {quoted} && chown {shlex.quote(owner)} {quoted}\n"),
             Shell("old", f"rmdir {quoted} 2>/dev/null || :\n"),
         )
+
+
+def _named(trees: Sequence[SyncTree]) -> str:
+    first = ", ".join(tree.source for tree in trees[:_SHOWN])
+    return f"{first} and {len(trees) - _SHOWN} more trees" if len(trees) > _SHOWN else first
 
 
 def _bytes(text: str | None) -> bytes | None:

@@ -61,7 +61,7 @@ def test_a_message_that_was_read_is_one_change_and_so_is_one_that_came_or_went(p
     box = pair.old / "u1/Maildir/cur"
     (box / "1:2,S").rename(box / "1:2,RS")
     assert changes(pair) == 1
-    (pair.old / "new/Maildir/new/3").rename(box / "3:2,S")
+    (pair.old / "new/Maildir/new/3").rename(pair.old / "new/Maildir/cur/3:2,S")
     assert changes(pair) == 2
     (box / "9").write_text("mail")
     (box / "2:2,").unlink()

@@ -7,7 +7,7 @@ from typing import Literal
 
 from migrator.change import Change, HostName, Rsync, Shell, Undo
 from migrator.errors import CommandFailed, Refused, VerifyFailed
-from migrator.mailstore import arrivals, rsync
+from migrator.mailstore import arrivals, forest, rsync
 from migrator.mailstore.arrivals import AS_BEFORE
 from migrator.steps.base import Context
 from migrator.steps.common.port import prepared
@@ -61,8 +61,11 @@ def one_pass(
         Undo.NOT_NEEDED,
     )
     trees = tuple(range(len(context.plan.sync)))
-    # What changed of several trees is little: it is copied at once. A whole tree is a change of its own, to go on from.
-    for together in [trees] if scope == "changed" else [(tree,) for tree in trees]:
+    # What changed of several trees is little: it is copied at once. A whole tree is a change of its own, to go on from,
+    # unless there are so many that they are looked at together.
+    many = forest.together(dict(enumerate(context.plan.sync)), context.plan.old.mail_spool)
+    alone = [(tree,) for tree in trees if tree not in many]
+    for together in [trees] if scope == "changed" else [*([tuple(many)] if many else []), *alone]:
         yield Change(
             f"{summary}: {_named(context, together)}{', deletions included' if delete else ''}",
             Rsync(
@@ -84,7 +87,10 @@ def one_pass(
 
 def _named(context: Context, trees: Sequence[int]) -> str:
     planned = [context.plan.sync[index] for index in trees]
-    return ", ".join(f"{tree.source} of the old host to {tree.target} of the new one" for tree in planned)
+    first = ", ".join(
+        f"{tree.source} of the old host to {tree.target} of the new one" for tree in planned[:_SHOWN]
+    )
+    return f"{first} and {len(planned) - _SHOWN} more trees" if len(planned) > _SHOWN else first
 
 
 def last_pass(context: Context, key: str, summary: str) -> Iterator[Change]:

@@ -1,0 +1,272 @@
+"""Many trees passed over at once: real shells, the real wrapper, and a model of rsync between folders for two hosts."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from migrator.mailstore import arrivals, forest, rsync
+from migrator.mailstore.copying_script import CANNOT_TELL, FOREIGN, TOO_MANY
+from migrator.mailstore.excludes import prune
+from migrator.mailstore.forest_pass import ForestPass
+from migrator.mailstore.look import old_functions, old_head
+from migrator.mailstore.together import parse
+from migrator.mailstore.way import Way
+from migrator.mailstore.wrapper import wrapper_script
+from migrator.plan import CopyPlan, SyncTree
+from tests.mailstore import trees
+
+COUNT = forest.MANY + 4
+RSYNC = Path(__file__).parent / "rsync_between.py"
+
+
+def program(path: Path, text: str) -> None:
+    path.write_text(text)
+    path.chmod(0o755)
+
+
+@dataclass
+class Wood:
+    """Many trees of an old host and what is copied of them; `ssh` runs the wrapper at once, and counts how often."""
+
+    root: Path
+    state: str
+
+    def __post_init__(self) -> None:
+        for name in ("bin", "there", "here"):
+            (self.root / name).mkdir()
+        self.trees = {
+            index: SyncTree(
+                f"{self.root}/there/t {index}/",
+                f"{self.root}/here/to it's {index}",
+                ("bak", "/top") if index == 1 else ("*.lock",),
+            )
+            for index in range(COUNT)
+        }
+        for index, tree in self.trees.items():
+            box = Path(tree.source) / "u1/Maildir"
+            for name in ("cur", "new", "tmp"):
+                (box / name).mkdir(parents=True)
+            (box / "cur/1:2,S").write_text(f"mail {index}")
+            (Path(tree.source) / "mbox").write_text(f"box {index}")
+        self.wrapper = self.root / "wrapper"
+        self.wrapper.write_text(self.script())
+        program(
+            self.root / "bin/ssh",
+            "#!/bin/sh\nfor word; do asked=$word; done\n"
+            'case " $* " in *" -O "*|*" -N "*|*" -G "*) exit 0 ;; esac\n'
+            'printf "%s\\n" "$asked" >>"$HOME/asked"\nSSH_ORIGINAL_COMMAND=$asked exec sh "$HOME/wrapper"\n',
+        )
+        program(self.root / "bin/rsync", f"#!{sys.executable}\n{RSYNC.read_text()}")
+
+    def script(self) -> str:
+        looks = [
+            old_head(f"{self.state}/old/look-{index}", prune(rsync.excluded(tree, "")))
+            for index, tree in self.trees.items()
+        ]
+        return wrapper_script(
+            "unit",
+            tuple(self.trees.values()),
+            sudo=False,
+            looks=looks,
+            shared=old_functions(margin=300, slack=0.05),
+            together=forest.old_text("old", self.trees, "", self.state),
+        )
+
+    def planned(self, **how: object) -> ForestPass:
+        way = Way("unit", "198.51.100.10", 22, "root", state=self.state)
+        return ForestPass("unit", self.trees, way, CopyPlan(), state=self.state, **how)  # type: ignore[arg-type]
+
+    def run(self, script: str) -> subprocess.CompletedProcess[str]:
+        time.sleep(0.3)
+        environment = {**os.environ, "PATH": f"{self.root}/bin:{os.environ['PATH']}", "HOME": str(self.root)}
+        environment["PYTHONPATH"] = str(RSYNC.parents[2])
+        environment["TREES"] = json.dumps({str(i): tree.source for i, tree in self.trees.items()})
+        return subprocess.run(
+            ["sh", "-s"],
+            input=script,
+            capture_output=True,
+            text=True,
+            env=environment,
+            cwd=self.root,
+            timeout=120,
+        )
+
+    def succeed(self, script: str) -> str:
+        done = self.run(script)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
+    def asked(self) -> list[str]:
+        """Return what the old host was asked since the last time."""
+        path = self.root / "asked"
+        found = path.read_text().splitlines()
+        path.unlink()
+        return [" ".join(line.split()[:2]) for line in found]
+
+    def differences(self) -> dict[int, str]:
+        told = parse(self.succeed(self.planned(delete=True).differences()), self.trees)
+        assert {each.status for each in told.values()} == {0}
+        return {index: each.stdout for index, each in told.items() if each.stdout}
+
+    def expect_equal(self) -> None:
+        for tree in self.trees.values():
+            there, here = trees.told(Path(tree.source)), trees.told(Path(tree.target))
+            assert here.keys() == there.keys()
+            assert {path: here[path][:4] for path in here} == {path: there[path][:4] for path in there}
+
+
+@pytest.fixture
+def wood(tmp_path: Path) -> Wood:
+    return Wood(tmp_path, f"{tmp_path}/state")
+
+
+@pytest.fixture
+def copied(wood: Wood) -> Wood:
+    """Trees that are equal on both hosts, and known to be."""
+    wood.succeed(wood.planned().whole())
+    wood.succeed(wood.planned(delete=True).whole())
+    wood.asked()
+    return wood
+
+
+def source(wood: Wood, index: int) -> Path:
+    return Path(wood.trees[index].source)
+
+
+def change(wood: Wood) -> None:
+    """Let mail come, be read and go in some of the trees."""
+    with (source(wood, 3) / "mbox").open("a") as stream:
+        stream.write("more")
+    (source(wood, 4) / "u1/Maildir/cur/1:2,S").rename(source(wood, 4) / "u1/Maildir/cur/1:2,RS")
+    (source(wood, 5) / "u1/Maildir/new/2\n2").write_text("new")
+    (source(wood, 6) / "u1/Maildir/cur/1:2,S").unlink()
+    (source(wood, 7) / "fresh box").write_text("new")
+
+
+def test_few_trees_are_passed_over_one_by_one(wood: Wood) -> None:
+    few = {index: wood.trees[index] for index in range(forest.MANY)}
+    assert forest.together(few, "") == {}
+    assert forest.old_text("old", few, "") == ""
+
+
+def test_the_first_copy_brings_all_trees(wood: Wood) -> None:
+    wood.succeed(wood.planned().whole())
+    wood.expect_equal()
+
+
+def test_what_changed_in_some_trees_is_copied_by_one_look_and_an_rsync_for_each_of_them(copied: Wood) -> None:
+    change(copied)
+    copied.succeed(copied.planned(delete=True).changed())
+    asked = copied.asked()
+    assert sorted(asked) == ["migrate-look-all changed", *(f"migrate-tree-{i} --server" for i in range(3, 8))]
+    copied.expect_equal()
+    assert copied.differences() == {}
+
+
+def test_where_nothing_changed_one_look_is_all(copied: Wood) -> None:
+    copied.succeed(copied.planned(delete=True).changed())
+    assert copied.asked() == ["migrate-look-all changed"]
+    assert copied.differences() == {}
+
+
+def test_passes_before_the_last_one_bring_what_came_and_count_what_changed(copied: Wood) -> None:
+    change(copied)
+    copied.succeed(copied.planned().changed())
+    assert (Path(copied.trees[5].target) / "u1/Maildir/new/2\n2").read_text() == "new"
+    lines = Path(copied.state, "unit/passes").read_text().splitlines()[-COUNT:]
+    words = [dict(word.split("=") for word in line.split("\t")) for line in lines]
+    assert sum(int(each["changes"]) for each in words) == 5
+    assert [int(each["tree"]) for each in words] == list(range(COUNT))
+    copied.succeed(copied.planned(delete=True).changed())
+    copied.expect_equal()
+
+
+def test_a_proof_names_what_differs_by_its_tree(copied: Wood) -> None:
+    change(copied)
+    found = copied.differences()
+    assert found.keys() == {3, 4, 5, 6, 7}
+    assert "extra ./u1/Maildir/cur/1:2,S\n" in found[6]
+    assert "mbox" in found[3]
+
+
+def test_what_others_changed_on_the_new_host_is_seen(copied: Wood) -> None:
+    (Path(copied.trees[2].target) / "mbox").write_text("else")
+    done = copied.run(copied.planned(delete=True).changed())
+    assert done.returncode == FOREIGN
+    assert "./2/mbox" in done.stderr
+
+
+@pytest.mark.parametrize("scope", ["changed", "whole"])
+def test_a_tree_that_would_lose_much_is_not_passed_over(wood: Wood, scope: str) -> None:
+    for number in range(30):
+        (source(wood, 2) / f"u1/Maildir/cur/more-{number}").write_text("mail")
+    wood.succeed(wood.planned().whole())
+    wood.succeed(wood.planned(delete=True).whole())
+    for path in (source(wood, 2) / "u1/Maildir/cur").iterdir():
+        path.unlink()
+    planned = wood.planned(delete=True, max_delete=0.5)
+    done = wood.run(planned.changed() if scope == "changed" else planned.whole())
+    assert done.returncode == TOO_MANY, done.stderr
+    assert "of tree 2 " in done.stderr
+    assert (Path(wood.trees[2].target) / "u1/Maildir/cur/more-1").exists()
+
+
+def test_a_tree_that_is_not_there_is_no_empty_one(copied: Wood) -> None:
+    source(copied, 2).rename(copied.root / "unmounted")
+    done = copied.run(copied.planned(delete=True).whole())
+    assert done.returncode == 1
+    assert "t 2" in done.stderr
+    assert (Path(copied.trees[2].target) / "mbox").exists()
+
+
+def test_what_stays_behind_is_that_of_each_tree(copied: Wood) -> None:
+    for index in (1, 2):
+        for name in ("bak", "top", "x.lock", "u1/bak"):
+            (source(copied, index) / name).write_text("own")
+    copied.succeed(copied.planned(delete=True).changed())
+    names = {index: {path.name for path in Path(copied.trees[index].target).iterdir()} for index in (1, 2)}
+    assert names == {1: {"u1", "mbox", "x.lock"}, 2: {"u1", "mbox", "bak", "top"}}
+    assert copied.differences() == {}
+
+
+def test_other_trees_under_the_same_numbers_are_looked_at_as_a_whole(copied: Wood) -> None:
+    moved = SyncTree(f"{copied.root}/there/other/", copied.trees[2].target, copied.trees[2].exclude)
+    source(copied, 2).rename(moved.source)
+    copied.trees[2] = moved
+    copied.wrapper.write_text(copied.script())
+    assert copied.run(copied.planned(delete=True).changed()).returncode == CANNOT_TELL
+
+
+def test_mail_that_stood_in_a_target_before_is_compared_by_contents(wood: Wood) -> None:
+    target = Path(wood.trees[2].target)
+    target.mkdir()
+    (target / "mbox").write_text("BOX 2")
+    seen = (source(wood, 2) / "mbox").stat()
+    os.utime(target / "mbox", ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    wood.succeed(wood.planned().whole())
+    wood.expect_equal()
+
+
+def test_the_script_of_two_thousand_trees_is_one_that_a_host_can_read() -> None:
+    many = {
+        index: SyncTree(f"/var/www/web{index}/user/", f"/var/www/web{index}/user/", ("*/bak",))
+        for index in range(2000)
+    }
+    looks = [old_head(f"{arrivals.folder('unit')}/look-{index}", "x" * 200) for index in many]
+    text = wrapper_script(
+        "unit",
+        tuple(many.values()),
+        sudo=True,
+        looks=looks,
+        shared=old_functions(),
+        together=forest.old_text("unit", many, ""),
+    )
+    assert len(text) < 2_000_000
