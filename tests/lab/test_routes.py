@@ -26,7 +26,7 @@ def answer(lab: Lab, recipient: str, host: str = "old") -> int:
 
 def test_unknown_users_are_refused_by_the_relay_and_no_known_one_bounces(lab: Lab) -> None:
     lab.shell("old", RULES)
-    run = lab.migrate("run", "--yes", "--until", "relay")
+    run = lab.migrate("run", "--yes", "--wait", "--until", "relay")
     assert run.returncode == 0, run.stdout + run.stderr
     assert "onlyold" in run.stdout + run.stderr
     taken = ["user01", "USER15+x", "info", "info+detail", "office", "Support+a", "daemon", "postmaster"]
