@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from migrator.hosts import script as scripts
 from migrator.hosts.ssh import _reading
 from migrator.hosts.sshd import settings_script
 from migrator.hosts.upload import upload_script
-from migrator.mailstore import access, arrivals
+from migrator.mailstore import access, arrivals, rsync
 from migrator.mailstore.copying import Pass
 from migrator.mailstore.way import Way
 from migrator.mailstore.wrapper import wrapper_script
@@ -140,7 +141,8 @@ def test_a_pass_takes_its_target_and_patterns_as_they_are(
         words = told(folder)
         assert words[-1] == f"{folder}/{target}/"
         assert words[-2] == "mover@[2001:db8::10]:."
-        assert [word.removeprefix("--exclude=") for word in words if word.startswith("--exclude=")] == exclude
+        excluded = [word.removeprefix("--exclude=") for word in words if word.startswith("--exclude=")]
+        assert excluded == [*rsync.excluded(replace(tree, exclude=()), ""), *exclude]
         assert f"/{source}/" not in words
         assert (folder / target).is_dir()
 

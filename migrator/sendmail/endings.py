@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from migrator import host_text
 from migrator.sendmail import addresses
 from migrator.sendmail.cf import Configuration
 from migrator.sendmail.verification import Verdict, parse
@@ -103,7 +104,7 @@ def is_local(configuration: Configuration, mailer: str) -> bool:
     if definition.fields.get("P", "").upper() not in ("[IPC]", "[TCP]"):
         return True
     flags = definition.fields.get("F", "")
-    connects = definition.fields.get("A", "").split()[:1]
+    connects = host_text.words(definition.fields.get("A", ""))[:1]
     return bool({"z", "l"} & set(flags)) or connects == ["FILE"]
 
 

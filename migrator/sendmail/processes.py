@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from migrator import host_text
 from migrator.sendmail.text_error import TextError
 
 READER = r"""
@@ -161,7 +162,7 @@ def classify(title: str) -> Activity:
 def _process(user: str, stat: str, title: str) -> Process:
     """Read one row: proc(5) has the name as 2nd, parent, session and start as 4th, 6th and 22nd field."""
     pid, _, rest = stat.partition(" (")
-    fields = rest.rpartition(") ")[2].split()
+    fields = host_text.words(rest.rpartition(") ")[2])
     kind = user[-1:] if user[-1:] in ("c", "p") else ""
     numbers = (pid, *fields[1:2], *fields[3:4], *fields[19:20], user.removesuffix(kind))
     if len(numbers) != 5 or not all(number.isascii() and number.isdigit() for number in numbers):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from migrator import host_text
 from migrator.change import Change, Note, Shell, Undo
 from migrator.sendmail.queue import QueuedMessage
 from migrator.steps.base import Context, Phase, Step
@@ -34,7 +35,7 @@ class Flush(Step):
         if before:
             for change in holding.held(context, before):
                 yield change
-                kept = set(change.remember[holding.HELD].split())
+                kept = set(host_text.words(change.remember[holding.HELD]))
                 before = tuple(message for message in before if message.id not in kept)
         parts = _parts(before)
         for number, part in enumerate(parts, 1):

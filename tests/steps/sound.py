@@ -18,7 +18,7 @@ LOOK = "newercm"
 REACH = r"\nreach [0-9]"
 """What stands in the script that connects to the other host's port 25."""
 
-CF = "O DaemonPortOptions=Name=MTA, Family=inet, Port=smtp\n"
+CF = "O DaemonPortOptions=Name=MTA, Family=inet, Port=smtp\nFw-o /etc/mail/local-host-names %[^\\#]\n"
 
 
 def sound_world(**plan: Any) -> World:
@@ -31,6 +31,8 @@ def sound_world(**plan: Any) -> World:
     )
     for host in (world.old, world.new):
         host.files["/etc/mail/sendmail.mc"] = b"MAILER(`smtp')dnl\n"
+        host.files["/etc/mail/sendmail.cf"] = CF.encode()
+        host.files["/etc/mail/local-host-names"] = b"example.test\n"
         host.on("^date", f"{int(NOON.timestamp())}\n")
         host.on("^sendmail -bt", local("example.test"))
         host.on(r"^sendmail -bt.*\n\$j\n", f"{MARK}\nmail.example.test\n{MARK}\n")

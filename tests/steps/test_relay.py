@@ -8,7 +8,6 @@ from collections.abc import Callable
 import pytest
 
 from migrator.errors import Refused, SmtpError, VerifyFailed
-from migrator.hosts.bridge import PREFIX
 from migrator.sendmail import mc
 from migrator.steps.common.relaying import PROBE
 from migrator.steps.relay import GENERATIONS, Relay
@@ -80,7 +79,7 @@ class TestTexts:
             assert "kill -s HUP" not in upload(way).then
             assert "kill -s HUP" in upload(switch).then
             # Under firewall the port is closed, and a bridge would lead past that.
-            assert (PREFIX in upload(switch).then.partition("mta()")[0]) is bridged
+            assert ("if ! bridge_up" in upload(switch).then) is bridged
 
     def test_where_no_domain_is_local_any_more_the_way_itself_is_loaded(self, stage: Stage) -> None:
         stage.old.files[LOCAL] = b"localhost\n"

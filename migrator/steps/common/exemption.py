@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from ipaddress import ip_address
 
+from migrator import host_text
 from migrator.change import Change, HostName
 from migrator.errors import Refused, VerifyFailed
 from migrator.hosts.base import Reader
@@ -159,7 +160,7 @@ def cure(path: str, addresses: Collection[str]) -> str:
 def _expect_same_rights(
     context: Context, host: HostName, addresses: tuple[str, ...], names: Mapping[str, str]
 ) -> None:
-    words = [word.partition("=") for word in context.memory.get(_key(host), "").split()]
+    words = [word.partition("=") for word in host_text.words(context.memory.get(_key(host), ""))]
     before = {address: may == "yes" for address, _, may in words}
     now = relaying(context.reader(host), addresses, names) if before else {}
     if other := [address for address, may in before.items() if address in now and now[address] != may]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 
+from migrator import host_text
 from migrator.change import Change, HostName, Shell, Undo
 from migrator.hosts import asking
 from migrator.sendmail.queue import QueuedMessage
@@ -52,13 +53,13 @@ def held(context: Context, messages: Sequence[QueuedMessage], host: HostName = "
             "(sendmail -Q -qQ -qI and the number)",
             Shell(host, _each("the other host would refuse it", ids)),
             Undo.NOT_NEEDED,  # the way home releases them, once the host delivers for itself again
-            {HELD: " ".join((*context.memory.get(HELD, "").split(), *ids))},
+            {HELD: " ".join((*_kept(context), *ids))},
         )
 
 
 def released(context: Context) -> Iterator[Change]:
     """Yield the release of what was kept back on the old host, which delivers for itself again."""
-    ids = context.memory.get(HELD, "").split()
+    ids = _kept(context)
     if ids and _RELEASED not in context.memory:
         yield Change(
             f"release {len(ids)} messages that were kept back in the old host's queue",
@@ -91,3 +92,7 @@ def _sizes(messages: Sequence[QueuedMessage]) -> str:
 def _parsed(output: str) -> dict[str, int]:
     rows = (line.split(" ") for line in output.split("\n") if line.startswith("body "))
     return {row[1]: int(row[2]) for row in rows if len(row) == 3 and row[2].isascii() and row[2].isdecimal()}
+
+
+def _kept(context: Context) -> list[str]:
+    return host_text.words(context.memory.get(HELD, ""))
