@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -119,7 +118,6 @@ def test_a_path_is_a_pattern_that_matches_it_alone() -> None:
     assert spared.pattern("a\\c") == "/a\\c"
 
 
-@pytest.mark.skipif(not shutil.which("rsync"), reason="needs rsync")
 @pytest.mark.parametrize("name", ["admin", "a*b", "it's [x]\\"])
 def test_a_pass_of_rsync_leaves_the_ways_in_alone_and_takes_the_rest(tmp_path: Path, name: str) -> None:
     for host, folders in (("old", (name, "user")), ("new", (name, "only-here"))):
