@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from migrator.errors import HostError
 from migrator.hosts.base import Output
+from migrator.hosts.framing import Frame, Stream
 from migrator.hosts.script import HEARTBEAT, LAST
 
 if TYPE_CHECKING:
@@ -27,6 +28,13 @@ LONGEST_LINE = 64 * 1024
 BEAT = 10.0
 """Seconds between two signs to a streaming script: several within the silence it bears."""
 
+OPENING = 60.0
+"""How long a shell may take to begin with a script, in seconds: a login shell may have much to read."""
+
+LONGEST_GREETING = 1024 * 1024
+"""The most that is read before a script whose streams others serve, in bytes."""
+
+_LAST_WORDS = 5.0
 _TICK = 0.5
 
 
@@ -54,11 +62,16 @@ class Running:
     So a script ends by itself when it has come to its end, and what is sent besides means nothing to a shell.
     """
 
-    def __init__(self, channel: Channel, stdin: bytes, *, beat: bool = False) -> None:
+    def __init__(
+        self, channel: Channel, stdin: bytes, *, beat: bool = False, frame: Frame | None = None
+    ) -> None:
         """Serve a command that was started on a channel and has got no input yet.
 
-        With `beat`, its input stays open and gets a sign of life every BEAT seconds.
+        With `beat`, its input stays open and gets a sign of life every BEAT seconds. With `frame` the command is a
+        shell, and what was printed before it began with its input is cut off.
         """
+        self._out, self._err = (frame.stream(), frame.stream()) if frame else (Stream(b""), Stream(b""))
+        stdin = frame.begin() + stdin if frame else stdin
         self.channel = channel
         self.channel.settimeout(_TICK)
         self._stderr = bytearray()
@@ -70,11 +83,19 @@ class Running:
         self._writer.start()
 
     @classmethod
-    def start(cls, transport: Transport, command: str, stdin: bytes, *, beat: bool = False) -> Running:
+    def start(
+        cls,
+        transport: Transport,
+        command: str,
+        stdin: bytes,
+        *,
+        beat: bool = False,
+        frame: Frame | None = None,
+    ) -> Running:
         """Start a command. Raises paramiko.SSHException or EOFError where the connection is gone."""
         channel = transport.open_session(timeout=20)
         channel.exec_command(command)
-        return cls(channel, stdin, beat=beat)
+        return cls(channel, stdin, beat=beat, frame=frame)
 
     def finish(self, *, host: str, timeout: float, on_line: Callable[[str], None] | None = None) -> Output:
         """Return what the command gave; with `on_line`, to which each line is handed as it comes, its last KEPT bytes.
@@ -86,12 +107,13 @@ class Running:
         lines = _Lines(on_line)
         stdout = bytearray()
         try:
-            for piece in self._pieces(deadline, host):
+            for given in self._pieces(deadline, host):
+                piece = self._out.feed(given)
                 stdout += piece
                 lines.feed(piece)
                 if on_line and len(stdout) > 2 * KEPT:
                     del stdout[:-KEPT]
-                if len(stdout) > LONGEST_OUTPUT:
+                if len(stdout) + self._out.size > LONGEST_OUTPUT:
                     raise _too_much(host)
             lines.end()
             status = self._status(deadline, host)
@@ -102,7 +124,18 @@ class Running:
                 self.channel.close()
         if len(self._stderr) > LONGEST_OUTPUT:
             raise _too_much(host)
-        return Output(status, _text(stdout), _text(self._stderr))
+        said = self._err.feed(bytes(self._stderr))
+        return Output(status, _text(stdout + self._out.rest()), _text(said + self._err.rest()))
+
+    @property
+    def begun(self) -> bool:
+        """Whether the shell began with the script, as far as it was heard of."""
+        return self._out.begun
+
+    @property
+    def greeting(self) -> str:
+        """Return what the login shell printed before the script began, on either stream."""
+        return _text(self._out.before or self._err.before)
 
     def end(self) -> None:
         """Let the last of the signs of life be sent: the command may come to its own end."""
@@ -175,6 +208,32 @@ class Running:
         while rest and not self._over.is_set():
             with contextlib.suppress(TimeoutError):
                 rest = rest[self.channel.send(bytes(rest[:32768])) :]
+
+
+def opened(channel: Channel, script: str, *, timeout: float = OPENING) -> tuple[bool, Output]:
+    """Hand a shell on a channel its script, and wait until it has begun: what comes from then on is the script's own.
+
+    Return whether it did, and else what there was instead. Raises what paramiko raises where the connection is gone.
+    """
+    frame = Frame()
+    stream = frame.stream()
+    channel.settimeout(timeout)
+    channel.sendall(frame.begin() + script.encode("utf-8", "surrogateescape"))
+    # Not more than a byte: what follows the mark belongs to whoever serves the script.
+    while not stream.begun and stream.size < LONGEST_GREETING and (piece := channel.recv(1)):
+        stream.feed(piece)
+    if stream.begun:
+        channel.settimeout(None)
+        return True, Output(0, "", "")
+    said = bytearray()
+    channel.settimeout(_LAST_WORDS)
+    with unless_gone():  # one that says nothing more is given up, too
+        while len(said) < LONGEST_GREETING and (piece := channel.recv_stderr(4096)):
+            said += piece
+    status = channel.recv_exit_status() if channel.status_event.wait(_LAST_WORDS) else -1
+    with unless_gone():
+        channel.close()
+    return False, Output(status, _text(stream.rest()), _text(said))
 
 
 class _Lines:

@@ -6,14 +6,14 @@ import hashlib
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
 
 from migrator import host_text
 from migrator.errors import CommandFailed, MigrateError
 from migrator.hosts.base import Reader
-from migrator.hosts.inspection import broken, inspection, sections_of
+from migrator.hosts.inspection import before, broken, inspection, sections_of
 
 Family = Literal["debian", "redhat"]
 Firewall = Literal["nft", "iptables", ""]
@@ -39,7 +39,8 @@ class HostFacts:
     is the user that ssh logs in as and `home` that user's folder, whatever sudo makes of it. `openssh` is
     (major, minor), (0, 0) where unknown. `machine` tells this machine from a copy of it: a digest of its machine-id,
     or of when its root file system was made; "" where neither is known. `paths` holds the real paths of
-    "sendmail" and "spool". `aes` says whether the processors have instructions for it.
+    "sendmail" and "spool". `aes` says whether the processors have instructions for it. `greeting` is what the login
+    shell prints before what it is told to run, "" for nothing.
     """
 
     family: Family
@@ -65,6 +66,7 @@ class HostFacts:
     processors: int = 1
     aes: bool = False
     mounts: tuple[str, ...] = field(default=(), repr=False)
+    greeting: str = ""
 
 
 def look(reader: Reader, *, peer: str, mail_spool: str) -> HostFacts:
@@ -83,10 +85,12 @@ def look(reader: Reader, *, peer: str, mail_spool: str) -> HostFacts:
             advice="log in by hand and see whether `sh`, `cat` and `getent` work there",
         )
     try:
-        return parse(output.stdout)
+        facts = parse(output.stdout)
     except MigrateError as error:
         error.host = error.host or reader.name
         raise
+    # What a connection cut off already is not in the output any more.
+    return replace(facts, greeting=facts.greeting or host_text.stripped(getattr(reader, "greeting", "")))
 
 
 def parse(text: str) -> HostFacts:
@@ -124,6 +128,7 @@ def parse(text: str) -> HostFacts:
         processors=_processors(sections["processors"]),
         aes=host_text.stripped(sections["aes"]) == "yes",
         mounts=tuple(host_text.lines(sections["mounts"])),
+        greeting=host_text.stripped(before(text)),
     )
 
 

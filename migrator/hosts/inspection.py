@@ -19,6 +19,7 @@ PROGRAMS = (
 """The programs whose presence `HostFacts.programs` tells."""
 
 _MARK = "migrate-facts-"
+_BEGINNING = re.compile(rf"^({_MARK}[0-9a-f]{{32}})\n", re.MULTILINE)
 
 
 def inspection(*, peer: str, mail_spool: str) -> str:
@@ -85,7 +86,7 @@ def sections_of(text: str) -> dict[str, str]:
     What stands before the first mark (a talkative login shell) is ignored. Raises MigrateError where the text
     is not whole.
     """
-    found = re.search(rf"^({_MARK}[0-9a-f]{{32}})\n", text, re.MULTILINE)
+    found = _BEGINNING.search(text)
     if found is None:
         raise broken("the look at the host gave nothing that can be read")
     parts = text[found.end() - 1 :].split(f"\n{found.group(1)} ")[1:]
@@ -97,6 +98,12 @@ def sections_of(text: str) -> dict[str, str]:
     if missing:
         raise broken(f"the look at the host broke off before {missing[0]!r}")
     return sections
+
+
+def before(text: str) -> str:
+    """Given what the script printed, return what came before it: a login shell's."""
+    found = _BEGINNING.search(text)
+    return text[: found.start()] if found else ""
 
 
 def broken(message: str) -> MigrateError:

@@ -13,8 +13,9 @@ from migrator.errors import CommandFailed, HostError
 from migrator.hosts import script as scripts
 from migrator.hosts.allowed import check_inspecting
 from migrator.hosts.base import Output
-from migrator.hosts.channel import LostError, Running
+from migrator.hosts.channel import LostError, Running, opened
 from migrator.hosts.connection import Opener
+from migrator.hosts.framing import Frame
 from migrator.hosts.known_hosts import display_name
 from migrator.hosts.shells import Shells
 from migrator.hosts.sudoers import refusal
@@ -52,12 +53,18 @@ class SshHost:
         self._transport: Transport | None = None
         self._opening = threading.Lock()
         self._heard = -RECENT  # by the monotonic clock, when a command ended last
+        self._greeting = ""
         self._shells = Shells(self._shell("-s"))
 
     @property
     def name(self) -> str:
         """Return "old" or "new"."""
         return self._name
+
+    @property
+    def greeting(self) -> str:
+        """Return what the login shell printed before a script, "" for nothing: it is cut off here, and nowhere else."""
+        return self._greeting
 
     def read(self, *argv: str, stdin: str = "") -> Output:
         """Run an inspecting program; see Reader."""
@@ -104,23 +111,27 @@ class SshHost:
         # Nobody could tell whether a shell that was lost with its connection had begun, so it must have been heard of.
         recent = time.monotonic() - self._heard < RECENT
         waiting = self._shells.take(self._connected()) if recent else None
-        running = Running(waiting, _bytes(text), beat=beat) if waiting else self._start(text, beat=beat)
+        running = self._on(waiting, text, beat=beat) if waiting else self._start(text, beat=beat)
         output = running.finish(host=self._name, timeout=timeout, on_line=on_line)
-        self._heard = time.monotonic()
-        return self._checked(output)
+        return self._checked(output, running)
 
     def raw(self, script: str) -> Channel:
         """Start a script whose streams the caller serves, and return its channel; it may end with the connection.
 
-        Raises HostError where the host cannot be reached.
+        What its login shell prints is read before. Raises HostError where the host cannot be reached, or its login
+        shell does not hand the script over.
         """
         import paramiko
 
         try:
             channel = self._connected().open_session(timeout=20)
-            channel.exec_command(self._shell(f"-c {shlex.quote(scripts.PRELUDE + script)}"))
+            # Not by an argument: a login shell that is no sh reads quotes, line feeds and backslashes its own way.
+            channel.exec_command(self._shell("-s"))
+            begun, before = opened(channel, "{\n" + scripts.PRELUDE + script + "\nexit\n}\n")
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise _broke(self._name, error) from error
+        if not begun:
+            raise self._not_begun(before)
         return channel
 
     def hold(self, script: str) -> Running:
@@ -153,14 +164,14 @@ class SshHost:
 
     def _look(self, text: str, *, timeout: float = READ_TIMEOUT) -> Output:
         waiting = self._shells.take(self._connected())
-        running = Running(waiting, _bytes(text)) if waiting else self._start(text)
+        running = self._on(waiting, text) if waiting else self._start(text)
         try:
             output = running.finish(host=self._name, timeout=timeout)
         except LostError:
             # Looking bears repetition, so a connection that broke meanwhile is no reason to fail.
-            output = self._start(text).finish(host=self._name, timeout=timeout)
-        self._heard = time.monotonic()
-        return self._checked(output)
+            running = self._start(text)
+            output = running.finish(host=self._name, timeout=timeout)
+        return self._checked(output, running)
 
     def _start(self, text: str, *, beat: bool = False) -> Running:
         # By standard input, because an argument may not be longer than 128 kB and the login shell may be any.
@@ -174,7 +185,7 @@ class SshHost:
 
         for last in (False, True):
             try:
-                return Running.start(self._connected(), command, stdin, beat=beat)
+                return Running.start(self._connected(), command, stdin, beat=beat, frame=Frame())
             except (OSError, EOFError, paramiko.SSHException) as error:
                 # Nothing has started yet, so a new connection may be tried whatever the command does.
                 self.close()
@@ -188,18 +199,38 @@ class SshHost:
                 self._transport = self._opener.open()
             return self._transport
 
-    def _checked(self, output: Output) -> Output:
+    def _on(self, waiting: Channel, text: str, *, beat: bool = False) -> Running:
+        return Running(waiting, _bytes(text), beat=beat, frame=Frame())
+
+    def _checked(self, output: Output, running: Running) -> Output:
+        self._heard = time.monotonic()
+        self._greeting = running.greeting or self._greeting
         refused = refusal(output.status, output.stderr) if self._sudo else ""
-        if refused:
-            raise HostError(
+        if refused or not running.begun:
+            raise self._not_begun(output, refused)
+        return output
+
+    def _not_begun(self, output: Output, refused: str = "") -> HostError:
+        """Return the error for a script that no shell began with: nothing of it was done."""
+        seen = refused or (output.stderr + output.stdout).strip()[-500:]
+        # Whatever words sudo has for it: a shell that was not begun with was not let in.
+        if refused or (self._sudo and output.status in (1, 126, 127) and output.stderr.strip()):
+            return HostError(
                 f"sudo does not let the user act as root on the {self._name} host without a password",
                 host=self._name,
                 expected="`sudo -n sh -s` runs",
-                seen=refused,
+                seen=seen,
                 advice="allow it for the time of the migration with a file in /etc/sudoers.d, which "
                 "`migrate check PLAN --sudoers` prints (NOPASSWD), or log in as root",
             )
-        return output
+        return HostError(
+            f"the login shell of the {self._name} host does not run what ssh hands it",
+            host=self._name,
+            expected="`sh -s` begins with its standard input",
+            seen=seen or f"nothing, and exit status {output.status}",
+            advice="give that user a login shell that runs commands (chsh -s /bin/sh USER), and let its start-up files "
+            "(.bashrc, .cshrc, .zshenv, config.fish) ask, start and read nothing where no terminal is",
+        )
 
     def _file(self, path: str, text: str, trailer: str) -> str | None:
         status, _, message = trailer.partition(" ")

@@ -67,6 +67,8 @@ class Server:
         self.connections = 0
         self.slow_logins = 0
         self.forwards = False
+        self.login_shell: tuple[str, ...] = ("sh", "-c")
+        self.environment: dict[str, str] = {}
         self.awake = threading.Event()
         self._transports: list[paramiko.Transport] = []
         self._runs: list[tuple[threading.Thread, subprocess.Popen[bytes]]] = []
@@ -109,8 +111,11 @@ class Server:
             "PATH": f"{self.bin}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
             "TMPDIR": str(self.folder),
             "SSH_CONNECTION": f"192.0.2.1 50000 127.0.0.1 {self.port}",
+            **self.environment,
         }
-        process = subprocess.Popen(["sh", "-c", command], stdin=-1, stdout=-1, stderr=-1, env=environment)
+        process = subprocess.Popen(
+            [*self.login_shell, command], stdin=-1, stdout=-1, stderr=-1, env=environment
+        )
         thread = threading.Thread(target=_serve_process, args=(channel, process), daemon=True)
         thread.start()  # before it is known to `close`, which joins it
         self._runs.append((thread, process))

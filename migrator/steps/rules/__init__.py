@@ -33,6 +33,7 @@ HOST_RULES: tuple[Callable[[Both], Iterator[Finding]], ...] = (
     patience.queuereturn,
     host.maps,
     host.programs,
+    host.login_shell,
     host.firewall,
     ports.reach,
     host.clock,

@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
+from migrator import host_text
 from migrator.hosts.facts import HostFacts
 from migrator.sendmail.cf import DaemonPort
 from migrator.sendmail.cf import parse as parse_cf
@@ -82,6 +83,30 @@ def programs(both: Both) -> Iterator[Finding]:
             yield look.warned("programs", text, _install(look.facts, ["make"]))
         else:
             yield look.passed("programs", "all that is needed is there")
+
+
+def login_shell(both: Both) -> Iterator[Finding]:
+    """Fail where the old host's login shell prints text, which rsync takes for its protocol; warn of the new one's.
+
+    sshd starts every command by the login shell, and some of those read start-up files then (rsync(1), DIAGNOSTICS).
+    """
+    for look in (both.old, both.new):
+        if not look.facts.greeting:
+            yield look.passed("login-shell", "prints nothing of its own")
+            continue
+        text = f"the login shell of this host prints text before what it is told to run: {_first(look.facts.greeting)}"
+        advice = (
+            "let its start-up files (.bashrc, .cshrc, .zshenv, config.fish of that user, and those of /etc) print only "
+            "where a terminal is: `case $- in *i*) ;; *) return;; esac` goes first"
+        )
+        if look.host == "old":
+            yield look.failed("login-shell", f"{text}; rsync cannot work through it", advice)
+        else:
+            yield look.warned("login-shell", text, advice)
+
+
+def _first(text: str) -> str:
+    return ascii(host_text.lines(text)[0][:80]) if text else ""
 
 
 def firewall(both: Both) -> Iterator[Finding]:

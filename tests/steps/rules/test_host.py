@@ -132,3 +132,22 @@ def test_sound_hosts_pass_every_rule() -> None:
     rules = (host.system, host.configuration, host.programs, host.firewall)
     for rule in (*rules, host.clock):
         assert {finding.level for finding in rule(both(world))} == {"pass"}
+
+
+def test_a_login_shell_that_prints_is_told_by_name() -> None:
+    world = sound_world()
+    for name in ("old", "new"):
+        world.facts[name] = make_facts(greeting="Welcome to the \x1b[1mold\x1b[0m mail server\nbye")
+    old, new = host.login_shell(both(world))
+    assert brief([old, new]) == ["fail login-shell old", "warn login-shell new"]
+    assert "login shell of this host prints text" in old.text
+    assert "Welcome" in old.text
+    assert "\x1b" not in old.text
+    assert ".bashrc" in old.advice
+
+
+def test_a_silent_login_shell_passes() -> None:
+    assert brief(list(host.login_shell(both(sound_world())))) == [
+        "pass login-shell old",
+        "pass login-shell new",
+    ]
