@@ -134,5 +134,5 @@ class RsyncCopies:
             host="new",
             expected="exit status 0",
             seen="\n".join(filter(None, (output.stderr.strip()[-300:], output.stdout.strip()[-300:]))),
-            advice=rsync.advice(output.status),
+            advice=rsync.advice(output.status, output.stderr),
         )

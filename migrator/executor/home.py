@@ -194,11 +194,13 @@ class Homecoming:
                 host="old",
                 expected="exit status 0",
                 seen=f"exit status {output.status}: {said}",
-                advice=_ADVICE.get(
-                    output.status,
-                    f"{rsync.advice(output.status)}; then run the same command again: it goes on from there",
-                ),
+                advice=self._cure(output),
             )
+
+    def _cure(self, output: Output) -> str:
+        if output.status in _ADVICE and not rsync.cause(output.stderr):
+            return _ADVICE[output.status]
+        return f"{rsync.advice(output.status, output.stderr)}; then run the same command again: it goes on from there"
 
     @property
     def _here(self) -> str:

@@ -177,7 +177,7 @@ class Puller:
         if output.status == rsync.VANISHED:
             # Not this pass then; the step's next attempt may find them gone for good.
             return VerifyFailed(f"files of {tree.source} vanished during the pass", **known)
-        if output.status in rsync.BROKEN:
+        if rsync.broke_off(output.status, output.stderr):
             text = f"{tree.source}: rsync broke off with exit status {output.status}"
             self.tell(Kind.MESSAGE, "new", text, {"status": output.status})
             return _BrokenOff(f"rsync of {tree.source} failed", status=output.status, **known)

@@ -218,7 +218,8 @@ def opened(channel: Channel, script: str, *, timeout: float = OPENING) -> tuple[
     frame = Frame()
     stream = frame.stream()
     channel.settimeout(timeout)
-    channel.sendall(frame.begin() + script.encode("utf-8", "surrogateescape"))
+    with unless_gone():  # a login shell that ended by now has told why
+        channel.sendall(frame.begin() + script.encode("utf-8", "surrogateescape"))
     # Not more than a byte: what follows the mark belongs to whoever serves the script.
     while not stream.begun and stream.size < LONGEST_GREETING and (piece := channel.recv(1)):
         stream.feed(piece)

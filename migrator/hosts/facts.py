@@ -13,7 +13,7 @@ from typing import Literal
 from migrator import host_text
 from migrator.errors import CommandFailed, MigrateError
 from migrator.hosts.base import Reader
-from migrator.hosts.inspection import before, broken, inspection, sections_of
+from migrator.hosts.inspection import ABILITIES, before, broken, inspection, sections_of
 
 Family = Literal["debian", "redhat"]
 Firewall = Literal["nft", "iptables", ""]
@@ -40,7 +40,8 @@ class HostFacts:
     (major, minor), (0, 0) where unknown. `machine` tells this machine from a copy of it: a digest of its machine-id,
     or of when its root file system was made; "" where neither is known. `paths` holds the real paths of
     "sendmail" and "spool". `aes` says whether the processors have instructions for it. `greeting` is what the login
-    shell prints before what it is told to run, "" for nothing.
+    shell prints before what it is told to run, "" for nothing. `unable` names programs that cannot do what is asked of
+    them, or are missing (inspection.ABILITIES).
     """
 
     family: Family
@@ -67,6 +68,7 @@ class HostFacts:
     aes: bool = False
     mounts: tuple[str, ...] = field(default=(), repr=False)
     greeting: str = ""
+    unable: tuple[str, ...] = ()
 
 
 def look(reader: Reader, *, peer: str, mail_spool: str) -> HostFacts:
@@ -129,6 +131,7 @@ def parse(text: str) -> HostFacts:
         aes=host_text.stripped(sections["aes"]) == "yes",
         mounts=tuple(host_text.lines(sections["mounts"])),
         greeting=host_text.stripped(before(text)),
+        unable=tuple(name for name in host_text.words(sections.get("unable", "")) if name in ABILITIES),
     )
 
 

@@ -18,6 +18,24 @@ PROGRAMS = (
 )
 """The programs whose presence `HostFacts.programs` tells."""
 
+ABILITIES = {
+    "rsync": (
+        "rsync --ignore-missing-args --info=progress2 --version",
+        "rsync does not know --ignore-missing-args and --info: 3.1 (2013) and newer do",
+    ),
+    "find": (
+        "find / -maxdepth 0 -newerct @0 -printf '%C@ %i'",
+        "find does not know -newerct and -printf: that of GNU does (findutils 4.3.3 and newer)",
+    ),
+    "stat": ("stat -c '%U:%G %a %s' /", "stat does not know -c: that of GNU coreutils does"),
+    "readlink": ("readlink -f /", "readlink does not know -f: that of GNU coreutils does"),
+    "timeout": ("timeout 5 true", "there is no timeout: GNU coreutils 7.0 and newer bring it"),
+    "flock": ("flock -s -w 1 9 9</dev/null", "flock does not know -w: that of util-linux does"),
+    "xargs": ("xargs -0 true </dev/null", "xargs does not know -0: that of GNU findutils does"),
+    "cksum": ("cksum /dev/null", "there is no cksum: GNU coreutils bring it"),
+}
+"""By a program, the command that ends with 0 where it can do what the scripts ask of it, and what it lacks else."""
+
 _MARK = "migrate-facts-"
 _BEGINNING = re.compile(rf"^({_MARK}[0-9a-f]{{32}})\n", re.MULTILINE)
 
@@ -34,6 +52,9 @@ def inspection(*, peer: str, mail_spool: str) -> str:
         peer=route,
         spool=shlex.quote(mail_spool),
         programs=" ".join(PROGRAMS),
+        abilities="".join(
+            f"{test} >/dev/null 2>&1 || echo {name}\n" for name, (test, _) in ABILITIES.items()
+        ),
     )
 
 
@@ -72,7 +93,9 @@ section aes; grep -Eiq '^(flags|features)[[:space:]]*:.* aes( |$)' /proc/cpuinfo
 section ipv6; if [ -s /proc/net/if_inet6 ]; then echo yes; fi
 section selinux; if [ -e /sys/fs/selinux/enforce ]; then echo yes; fi
 section mounts; cat /proc/mounts 2>/dev/null
-section end
+further() {{ section "$1"; }}
+further unable
+{abilities}section end
 exit 0
 """
 

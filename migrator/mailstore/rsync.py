@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from migrator.mailstore import arrivals
@@ -129,8 +130,46 @@ def relayed_words(words: tuple[str, ...], *, index: int) -> tuple[str, ...]:
     return (*words, f"--rsync-path={TREE}{index}")
 
 
+def broke_off(status: int, said: str) -> bool:
+    """Return whether a pass ended with its connection, given rsync's exit status and what both ends said.
+
+    The status alone does not tell: 12 is also that of an rsync whose other end ended early, for what it does not know.
+    """
+    return status in BROKEN and not cause(said)
+
+
+def cause(said: str) -> str:
+    """Return what to do where an end of rsync said why it ended, "" where it did not."""
+    return next((cure for pattern, cure in _CAUSES if pattern.search(said)), "")
+
+
+_CAUSES = (
+    (
+        re.compile(r"unknown option|unrecognized option|unknown --info item", re.IGNORECASE),
+        "an rsync does not know an option that the copy needs: bring it up to date, rsync 3.1 (2013) and newer know it",
+    ),
+    (
+        re.compile(r"is your shell clean|protocol version mismatch"),
+        "the login shell of the old host prints text that rsync takes for its own: see `migrate check`, login-shell",
+    ),
+    (
+        re.compile(
+            r"rsync: (?:command )?not found|No such file or directory.*rsync --server|command not found: rsync"
+        ),
+        "rsync is missing on one of the hosts: install it there",
+    ),
+    (
+        re.compile(r"this key only reads the trees of the migration"),
+        "the new host's rsync asks for what the key of the run does not allow: bring the hosts' rsyncs to one version",
+    ),
+)
+"""What an end of rsync says where it was no connection that broke, and the cure."""
+
+
 def advice(status: int, said: str = "") -> str:
     """Return what to do about an exit status of rsync (rsync(1), EXIT VALUES), given what it said."""
     if NO_SPACE in said:
         return FULL
+    if cure := cause(said):
+        return cure
     return _ADVICE.get(status, "see what rsync says above, and rsync(1), EXIT VALUES")

@@ -171,3 +171,33 @@ def test_a_full_name_may_hold_what_python_takes_for_the_end_of_a_line(mark: str)
     assert sorted(facts.accounts) == ["alice", "bob", "root"]
     assert facts.accounts["alice"].home == "/home/alice"
     assert facts.mounts == (f"/dev/sda1 /a{mark}b ext4 rw 0 0",)
+
+
+OLD_RSYNC = """for word; do
+    case $word in
+        --ignore-missing-args|--delete-missing-args|--info=*|--open-noatime)
+            echo "rsync: $word: unknown option" >&2
+            exit 1 ;;
+    esac
+done
+exit 0
+"""
+
+
+@each_shell
+@pytest.mark.parametrize(("text", "able"), [(OLD_RSYNC, False), ("exit 0\n", True)], ids=["3.0", "3.2"])
+def test_what_rsync_can_do_is_asked_of_it(
+    shell: str, text: str, able: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "rsync"
+    program.write_text(f"#!/bin/sh\n{text}")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    facts = parse(run(shell, inspection(peer="198.51.100.20", mail_spool=str(tmp_path))).stdout)
+    assert ("rsync" not in facts.unable) is able
+    assert "stat" not in facts.unable
+
+
+def test_what_stands_before_the_look_is_what_the_login_shell_prints() -> None:
+    assert parse(f"Welcome\n{told()}").greeting == "Welcome"
+    assert parse(told()).greeting == ""

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from migrator.mailstore import rsync
 from migrator.mailstore.excludes import translate
 from migrator.mailstore.rsync import advice, destination, excluded, pass_words, relayed_words
 from migrator.plan import CopyPlan, SyncTree
@@ -80,3 +81,28 @@ def test_a_tree_fills_its_target() -> None:
 @pytest.mark.parametrize("status", [1, 5, 10, 11, 12, 23, 24, 30, 127, 255, 99])
 def test_every_failure_has_an_advice(status: int) -> None:
     assert len(advice(status)) > 20
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "words"),
+    [
+        (
+            12,
+            "rsync: --ignore-missing-args: unknown option\nrsync error: syntax or usage error (code 1)",
+            "3.1",
+        ),
+        (1, "rsync: --info=progress2: unknown option", "3.1"),
+        (2, "protocol version mismatch -- is your shell clean?", "login shell"),
+        (12, "sh: 1: exec: rsync: not found", "missing"),
+        (12, "this key only reads the trees of the migration example-mail", "one version"),
+    ],
+)
+def test_what_an_end_says_goes_before_its_exit_status(status: int, said: str, words: str) -> None:
+    assert words in rsync.advice(status, said)
+    assert not rsync.broke_off(status, said)
+
+
+def test_a_connection_that_broke_is_still_one() -> None:
+    for said in ("", "rsync: connection unexpectedly closed (0 bytes received so far) [Receiver]"):
+        assert all(rsync.broke_off(status, said) for status in rsync.BROKEN)
+    assert not rsync.broke_off(11, "")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from migrator import host_text
 from migrator.hosts.facts import HostFacts
+from migrator.hosts.inspection import ABILITIES
 from migrator.sendmail.cf import DaemonPort
 from migrator.sendmail.cf import parse as parse_cf
 from migrator.steps.rules.finding import Both, Finding, Look, some
@@ -21,7 +22,10 @@ _PACKAGES = {
     "debian": {"makemap": "sendmail-bin", "ssh": "openssh-client", "ssh-keygen": "openssh-client"},
     "redhat": {"makemap": "sendmail", "ssh": "openssh-clients", "ssh-keygen": "openssh"},
 }
-_COMMON = {"flock": "util-linux", "setsid": "util-linux"}
+_COMMON = {
+    **{"flock": "util-linux", "setsid": "util-linux", "find": "findutils", "xargs": "findutils"},
+    **dict.fromkeys(("stat", "readlink", "timeout", "cksum"), "coreutils"),
+}
 _OF_FILES = ("hash", "btree", "dbm", "cdb", "text")
 _CLOCK = 60  # seconds
 
@@ -76,8 +80,15 @@ def programs(both: Both) -> Iterator[Finding]:
     for look in (both.old, both.new):
         needed = [*_NEEDED[look.host], *([] if look.facts.init == "systemd" else ["setsid"])]
         missing = [name for name in needed if name not in look.facts.programs]
+        # That a program is there does not tell that it can do what the scripts ask of it.
+        unable = [name for name in look.facts.unable if name not in missing]
         if missing:
             yield look.failed("programs", f"missing: {', '.join(missing)}", _install(look.facts, missing))
+        elif unable:
+            lacks = "; ".join(ABILITIES[name][1] for name in unable)
+            yield look.failed(
+                "programs", f"too old, or of another make: {lacks}", _install(look.facts, unable)
+            )
         elif "make" not in look.facts.programs:
             text = "make is missing: maps and sendmail.cf are rebuilt by makemap and m4 instead"
             yield look.warned("programs", text, _install(look.facts, ["make"]))

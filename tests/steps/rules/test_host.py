@@ -151,3 +151,12 @@ def test_a_silent_login_shell_passes() -> None:
         "pass login-shell old",
         "pass login-shell new",
     ]
+
+
+def test_a_program_that_cannot_do_what_is_asked_is_told_with_the_version() -> None:
+    world = sound_world()
+    world.facts["old"] = make_facts(unable=("rsync", "find"))
+    old, new = host.programs(both(world))
+    assert brief([old, new]) == ["fail programs old", "pass programs new"]
+    assert "rsync does not know --ignore-missing-args and --info: 3.1" in old.text
+    assert "findutils" in old.advice
