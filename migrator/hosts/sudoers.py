@@ -7,7 +7,7 @@ import re
 from migrator import host_text
 
 COMMANDS = ("/bin/sh -s", "/bin/sh -c *")
-"""All that is run by `sudo -n` on a host: scripts from standard input; rsync's reading side, and a rehearsal's."""
+"""All that is run by `sudo -n` on a host: scripts from standard input, and rsync's reading side."""
 
 _LAST_WORDS = 4000  # characters
 

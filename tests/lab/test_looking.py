@@ -100,3 +100,42 @@ def test_a_bad_plan_is_refused_before_any_host_is_contacted(still: Lab, tmp_path
     faults = {fault["key"]: fault for fault in json.loads(done.stdout.splitlines()[-1])["faults"]}
     assert set(faults) == {"cutover.strategy", "cutover.max_close"}
     assert all(text.splitlines()[fault["line"] - 1] for fault in faults.values())
+
+
+TALKING = (
+    "cd /root; cp -p .bashrc .kept; { echo 'echo \"Welcome to the old mail server\"'; cat .kept; } >.bashrc"
+)
+OLD_RSYNC = r"""cat >/usr/local/bin/rsync <<'END'
+#!/bin/sh
+for word; do
+    case $word in
+        --ignore-missing-args|--delete-missing-args|--info=*|--open-noatime)
+            echo "rsync: $word: unknown option" >&2
+            exit 1 ;;
+    esac
+done
+exec /usr/bin/rsync "$@"
+END
+chmod 755 /usr/local/bin/rsync"""
+
+
+@pytest.mark.parametrize(
+    ("broken", "mended", "name", "words"),
+    [
+        (TALKING, "cd /root; mv .kept .bashrc", "login-shell", "Welcome to the old mail server"),
+        (OLD_RSYNC, "rm /usr/local/bin/rsync", "programs", "rsync does not know --ignore-missing-args"),
+    ],
+    ids=["login shell", "rsync 3.0"],
+)
+def test_what_the_copy_could_not_go_through_is_named_by_the_check_and_nothing_else(
+    still: Lab, broken: str, mended: str, name: str, words: str
+) -> None:
+    still.shell("old", "[ -e /root/.bashrc ] || : >/root/.bashrc; getent passwd root | grep -q bash")
+    still.shell("old", broken)
+    try:
+        done = still.migrate("check", "--json")
+    finally:
+        still.shell("old", mended)
+    failed = [one for one in json.loads(done.stdout)["findings"] if one["level"] == "fail"]
+    assert [(one["name"], one["host"]) for one in failed] == [(name, "old")], failed
+    assert words in failed[0]["text"]
