@@ -119,6 +119,9 @@ renew_runners() { # PID.STARTTIME of each; fails where one of them goes on as it
     if ! runners_left "$@"; then return 0; fi
     tries=$((@CALM@ * 5))
     while [ $tries -gt 0 ] && runners_busy "$@"; do tries=$((tries - 1)); sleep 0.2; done
+    old_titles=$(mta | while read -r kind pid start session title; do
+        case " $* " in *" $pid.$start "*) echo "$title" ;; esac
+    done)
     for one in $(runners); do
         case " $* " in *" $one "*) kill -s HUP "${one%.*}" 2>/dev/null ;; esac
     done
@@ -131,6 +134,31 @@ renew_runners() { # PID.STARTTIME of each; fails where one of them goes on as it
         fi
         sleep 0.2
     done
+    # One that was started without its whole path ends at a HUP ("could not restart: need full path", main.c).
+    printf '%s\n' "$old_titles" | while IFS= read -r wanted; do
+        tries=15
+        until runner_called "$wanted"; do
+            tries=$((tries - 1))
+            if [ $tries -le 0 ]; then start_runner "$wanted" </dev/null >/dev/null 2>&1; break; fi
+            sleep 0.2
+        done
+    done
+}
+runner_called() { # title
+    mta | {
+        while read -r kind pid start session title; do
+            if [ "$kind" = runner ] && [ "$title" = "$1" ]; then exit 0; fi
+        done
+        exit 1
+    }
+}
+start_runner() { # title: as it says, every so often or permanently
+    case $1 in *'Queue control'*) "$mta_program" -qp; return ;; esac
+    interval=${1#*Queue runner@}; interval=${interval%% *}; days=0
+    case $interval in *+*) days=${interval%%+*}; interval=${interval#*+} ;; esac
+    case $days:$interval in *[!0-9:]*) return 1 ;; esac
+    seconds=${interval##*:}; hours=${interval%%:*}; minutes=${interval#*:}; minutes=${minutes%%:*}
+    "$mta_program" "-q${days}d${hours}h${minutes}m${seconds}s"
 }
 calm() { # seconds at most
     tries=$(($1 * 5))

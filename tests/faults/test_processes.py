@@ -21,11 +21,12 @@ setsid sh -c 'sleep 600 >{PIPE} & echo $! >/root/holding
     exec sendmail -Am -oi -f sender@outside.test user01@example.test <{PIPE}' </dev/null >/dev/null 2>&1 &
 echo $! >/root/reading
 sendmail -q1h
-sendmail -qp
+/usr/sbin/sendmail -qp
 sleep 1
 tr '\\0' ' ' </proc/$(cat /root/reading)/cmdline
 """
-"""A Sendmail that has read its rules and waits for its message, and two runners of the queue of their own."""
+"""A Sendmail that has read its rules and waits for its message, and two runners of the queue of their own: one of them
+cannot follow a HUP, for it was started without its whole path."""
 RUNNERS = """
 for process in /proc/[0-9]*; do
     case $(tr '\\0' ' ' 2>/dev/null <$process/cmdline) in

@@ -87,3 +87,18 @@ def test_every_script_is_valid_and_can_stand_in_the_middle(shell: str, script: o
 def test_the_service_is_started_by_the_way_of_its_init_system() -> None:
     assert "systemctl start sendmail" in daemon.start(make_facts(programs=frozenset({"systemctl"})))
     assert "service sendmail start" in daemon.start(make_facts(init="other", programs=frozenset({"service"})))
+
+
+@each_shell
+@pytest.mark.parametrize(
+    ("title", "options"),
+    [
+        ("sendmail: MTA: Queue runner@00:15:00 for /var/spool/mqueue", "-q0d00h15m00s"),
+        ("sendmail: Queue runner@1+02:03:04 for /var/spool/mqueue", "-q1d02h03m04s"),
+        ("sendmail: MTA: Queue control", "-qp"),
+        ("sendmail: Queue runner@$(reboot) for x", ""),
+    ],
+)
+def test_a_runner_that_ended_is_started_as_its_title_says(shell: str, title: str, options: str) -> None:
+    script = f"{daemon._FUNCTIONS}mta_program=echo\nstart_runner '{title}' || :\n"
+    assert run(shell, script).stdout.strip() == options
