@@ -116,8 +116,8 @@ class DnsUpdate:
 class SendProbe:
     """One SMTP dialogue from the operator's machine to port 25 of an address.
 
-    `expect`: "accepted" sends a message with `token` and wants a 250 for it; "refused" wants the recipient refused
-    for good (5xx), and sends no message.
+    `expect`: "accepted" sends a message with `token` and wants a 250 for it; "refused" wants the recipient refused,
+    for good (5xx) or for now (4xx), and sends no message; what cannot be told is told, and is no failure.
     """
 
     address: str

@@ -125,11 +125,32 @@ class LiveExecutor:
             message=message,
         )
         self.tell(Kind.MESSAGE, "operator", held.text, {"address": command.address, "token": command.token})
+        if not wanted:
+            self._relay_probed(command, held)
+            return
         held.require()
-        reply = held.deciding
-        refused = not held.accepted and reply is not None and 500 <= reply.code < 600
-        if held.accepted != wanted or not (wanted or refused):
+        if not held.accepted:
             raise _unexpected(command, held)
+
+    def _relay_probed(self, command: SendProbe, held: Conversation) -> None:
+        """Tell what the answer to a stranger's recipient says. Raises SmtpError where it is taken: only that relays.
+
+        A refusal is one for good or for now (RFC 5321, 4.2.1); where nobody came as far as the recipient, it is none.
+        """
+        if held.accepted:
+            raise _unexpected(command, held)
+        reply = held.reply("rcpt")
+        if reply is not None and reply.code >= 400:
+            how = "for good" if reply.code >= 500 else "for now"
+            text = f"{command.address} refuses to relay {how}: {reply.code} {reply.text}"
+        else:
+            seen = held.error or (
+                f"{held.deciding.code} {held.deciding.text}" if held.deciding else "no reply"
+            )
+            text = (
+                f"whether {command.address} relays for strangers could not be told from this machine: {seen}"
+            )
+        self.tell(Kind.MESSAGE, "operator", text, {"address": command.address, "token": command.token})
 
     def tell(self, kind: Kind, host: str, text: str, data: dict[str, Any]) -> None:
         """Tell an event of a host (or the operator): its text for a person, its data for programs."""
@@ -158,8 +179,11 @@ def _unexpected(command: SendProbe, held: Conversation) -> SmtpError:
         expected = f"a message to {command.recipient} is taken with 250"
         advice = "see what the log of that host says about this recipient, and run the same command again"
     else:
-        expected = f"{command.recipient} is refused for good (5xx)"
-        advice = "an open relay is found and abused within hours: see class R and the access map of that host"
+        expected = f"{command.recipient} is refused (5xx, or 4xx for now)"
+        advice = (
+            "an open relay is found and abused within hours: see class R and the access map of that host. Where they "
+            "let this machine's own address relay on purpose, try it from a stranger's"
+        )
     return SmtpError(
         f"port 25 of {command.address} did not answer as it should",
         host="operator",

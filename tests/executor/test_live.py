@@ -268,18 +268,35 @@ def test_a_message_that_is_refused_is_a_failure_with_the_dialogue(
 
 
 @pytest.mark.parametrize(
-    ("reply", "good"), [("550 relaying denied", True), ("250 taken", False), ("450 later", False)]
+    ("reply", "good"), [("550 relaying denied", True), ("250 taken", False), ("450 no PTR record", True)]
 )
-def test_a_stranger_must_be_refused_for_good(
+def test_a_stranger_must_be_refused_for_good_or_for_now(
     stage: Stage, answering: type[Answering], reply: str, good: bool
 ) -> None:
     answering("220 hi", "250 hi", "250 sender", reply, "250 reset", "221 bye")
     probe = SendProbe("127.0.0.1", "a@outside.test", "b@elsewhere.test", "token-1", expect="refused")
     if good:
         assert stage.executor.execute(probe)
+        how = "for good" if reply.startswith("5") else "for now"
+        assert stage.events[-1].text == f"127.0.0.1 refuses to relay {how}: {reply}"
     else:
         with pytest.raises(SmtpError, match="did not answer as it should"):
             stage.executor.execute(probe)
+
+
+@pytest.mark.parametrize(
+    "replies",
+    [("421 busy",), ("220 hi", "250 hi", "451 sender's domain does not resolve", "250 reset", "221 bye"), ()],
+    ids=["at the banner", "at the sender", "no connection"],
+)
+def test_whether_it_relays_is_told_as_unknown_where_nobody_came_as_far(
+    stage: Stage, answering: type[Answering], replies: tuple[str, ...]
+) -> None:
+    if replies:
+        answering(*replies)
+    probe = SendProbe("127.0.0.1", "a@outside.test", "b@elsewhere.test", "token-1", expect="refused")
+    assert stage.executor.execute(probe)
+    assert "could not be told from this machine" in stage.events[-1].text
 
 
 class TestWhatTheHostsKeep:

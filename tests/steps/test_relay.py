@@ -243,6 +243,7 @@ class TestVerify:
 
     def test_a_live_daemon_that_never_answers_fails_with_what_was_seen(self, relaying: Stage) -> None:
         relaying.world.mail.answer = answering(SmtpError("no SMTP there", seen="connection refused"))
+        relaying.old.hidden = True
         assert failure(relaying).seen == "0 connection refused"
 
     def test_a_closed_port_is_not_asked(self) -> None:
@@ -256,3 +257,9 @@ class TestVerify:
 def test_both_changes_put_the_files_back_where_they_fail(stage: Stage) -> None:
     for change in stage.perform():
         assert re.search(r'cp -a "\$work/derived/', upload(change).otherwise or "")
+
+    def test_a_daemon_that_refuses_this_machine_for_now_is_asked_from_the_other_host(
+        self, relaying: Stage
+    ) -> None:
+        relaying.world.mail.answer = answering((450, "4.7.1 Cannot resolve PTR record"))
+        relaying.verify()

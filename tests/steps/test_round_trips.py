@@ -24,7 +24,7 @@ from tests.steps.simulation import SimulatedExecutor, simulated
 LOOKS, CHANGES = 74, 12
 """What a cutover under hold asks both hosts, from the first step after the copying ahead to the last."""
 
-IN_TURN = 45
+IN_TURN = 47
 """For how many of them it waits, one after the other."""
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from migrator.change import SendProbe, Undo
-from migrator.errors import Refused, VerifyFailed
+from migrator.errors import Refused, SmtpError, VerifyFailed
 from migrator.plan import SmokePlan
 from migrator.steps.smoke import FOREIGN, Smoke
 from tests.fakes import NOON, FakeHost
@@ -52,7 +52,7 @@ class TestDialogues:
         assert {change.undo for change in changes} == {Undo.NOT_NEEDED}
         assert summaries(changes)[:2] == [
             "send a message for user01@example.test to port 25 of the old host",
-            "see that the old host refuses to relay for strangers",
+            "ask the old host to relay for a stranger, which it has to refuse",
         ]
 
     def test_a_foreign_recipient_is_one_that_exists_nowhere(self) -> None:
@@ -187,3 +187,35 @@ def test_a_recipient_of_the_plan_needs_no_mailbox_in_the_spool(stage: Stage) -> 
     stage.facts("old", spool=())
     stage.plan(smoke=replace(stage.world.plan.smoke, recipient="info@example.test"))
     assert len(stage.look()) == 4
+
+
+class TestWhatThisMachineCannotTell:
+    """A refusal for now, or a provider that keeps port 25 to itself, is no word about the hosts."""
+
+    def test_a_machine_without_a_reverse_record_leaves_it_to_a_person(self, stage: Stage) -> None:
+        stage.world.mail.answer = lambda _address, _recipient: (450, "4.7.1 Cannot resolve PTR record")
+        told = summaries(stage.perform())
+        assert [line[:7] for line in told] == ["by hand", "ask the", "by hand", "ask the"]
+        assert "450 4.7.1 Cannot resolve PTR record" in told[0]
+        stage.verify()
+        assert stage.look(attempt=2) == []
+
+    def test_a_machine_that_reaches_no_port_25_does_too(self, stage: Stage) -> None:
+        def refuse(_address: str, _recipient: str) -> tuple[int, str]:
+            raise SmtpError("no connection within 15 s")
+
+        stage.world.mail.answer = refuse
+        assert summaries(stage.perform())[0].startswith("by hand")
+
+    def test_one_host_alone_that_it_does_not_reach_is_a_failure_of_that_host(self, stage: Stage) -> None:
+        def answer(address: str, _recipient: str) -> tuple[int, str]:
+            if address == stage.world.plan.new.address:
+                raise SmtpError("no connection within 15 s")
+            return 250, "ok"
+
+        stage.world.mail.answer = answer
+        assert not any(line.startswith("by hand") for line in summaries(stage.look()))
+
+    def test_a_refusal_for_good_is_a_failure(self, stage: Stage) -> None:
+        stage.world.mail.answer = lambda _address, _recipient: (550, "5.1.1 User unknown")
+        assert not any(line.startswith("by hand") for line in summaries(stage.look()))

@@ -100,7 +100,16 @@ class TestGreeting:
             raise SmtpError("the port does not answer", seen="connection refused")
 
         stage.world.mail.answer = refuse
+        stage.old.hidden = True
         with pytest.raises(VerifyFailed) as failed:
             port.expect_greeting(stage.context(), "old")
         assert failed.value.seen == "connection refused"
         assert sum(stage.world.clock.slept) == 10
+
+
+def test_a_port_that_refuses_this_machine_for_now_is_asked_from_the_other_host(stage: Stage) -> None:
+    stage.world.mail.answer = lambda _address, _recipient: (450, "4.7.1 Cannot resolve PTR record")
+    port.expect_greeting(stage.context(), "old", tries=2)
+    stage.old.hidden = True
+    with pytest.raises(VerifyFailed, match="does not take mail"):
+        port.expect_greeting(stage.context(), "old", tries=2)
