@@ -16,6 +16,7 @@ from migrator.mailstore.access import LOAD, LOOK, SIZES
 from migrator.mailstore.copying_script import FUNCTIONS
 from migrator.mailstore.excludes import Untranslatable, prune
 from migrator.mailstore.look import old_script
+from migrator.mailstore.restraint import Restraint
 from migrator.mailstore.way import Way
 from migrator.plan import CopyPlan, SyncTree
 
@@ -151,12 +152,20 @@ class Pass:
         proof = (*words(listed=True, dry_run=True, itemize=True, checksum=True, keep_younger=False), *_LISTED)
         log = rsync.log_words(arrivals.log_path(self.name, self.index, self.state))
         return (
-            self._rsync("copy_all", (*whole, *log))
-            + self._rsync("copy_beside", (*whole, *log), shared=False)
+            self._rsync("copy_all", (*self._governed(), *whole, *log))
+            + self._rsync("copy_beside", (*self._governed(), *whole, *log), shared=False)
             + self._rsync("rehearse_all", (*whole, "--dry-run"))
             + self._rsync("copy_listed", (*listed, *log))
             + self._rsync("prove_listed", proof)
         )
+
+    def _governed(self) -> tuple[str, ...]:
+        """Return the words before an rsync that pause it while the new host's own Sendmail is near its limits.
+
+        Those of the old host are seen to there, by what its key is forced to run. Not while mail waits: its passes are
+        of what changed, and short.
+        """
+        return ("sh", "-c", f'{Restraint(own_limits=True).governor_script()}exec "$@"', "sh")
 
     def _rsync(self, name: str, words: tuple[str, ...], *, shared: bool = True) -> str:
         way = f"{self.way.rsync_words(self.index, shared=shared)} {self.way.source}"

@@ -97,9 +97,9 @@ class CopyPlan:
 
     `passes` before the cutover; "auto": until the prediction of the last one fits the budget. `max_delete` is the
     share of a tree (0 to 1) that one pass may delete; above the load average `max_load` of the old host the copy
-    pauses (0: never); `bwlimit` is in bytes a second (0: none); `nice` and `ionice` are for the old host's reading
-    programs; `via` says how the new host comes to a connection to the old one; `streams` copy at once in the first
-    pass.
+    pauses (0: near what its Sendmail bears); `bwlimit` is in bytes a second (0: none); `nice` and `ionice` are for the
+    old host's reading programs; `via` says how the new host comes to a connection to the old one; `streams` copy at
+    once in the first pass.
     """
 
     passes: int | Literal["auto"] = "auto"

@@ -77,7 +77,7 @@ address = ""
 [sync]
 #passes = "auto"                      # how often it is copied before the cutover; "auto": until the last is short
 #max_delete = 0.5                     # a pass that would delete more than this share of a tree is refused
-#max_load = 0                         # pauses the copy while the old host's load average is higher; 0: never
+#max_load = 0                         # pauses the copy while the old host's load is higher; 0: as its Sendmail bears
 #bwlimit = ""                         # "10M": bytes a second at most
 #nice = 0                             # 0 to 19, for what reads on the old host
 #ionice = ""                          # "idle" | "best-effort", for the same

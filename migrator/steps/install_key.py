@@ -128,7 +128,7 @@ def _entry(context: Context, public: str) -> Iterator[Change]:
         together=forest.old_text(
             plan.name, dict(enumerate(plan.sync)), plan.old.mail_spool, spared=spared.of
         ),
-        restraint=Restraint(copying.nice, copying.ionice, copying.max_load),
+        restraint=Restraint(copying.nice, copying.ionice, copying.max_load, own_limits=not copying.max_load),
     )
     texts = context.old.read_files((door.authorized_keys, door.wrapper))
     present = texts[door.authorized_keys]

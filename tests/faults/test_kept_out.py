@@ -17,6 +17,8 @@ HIDING = "iptables -w 10 -{} INPUT -p tcp --dport 25 --syn -j REJECT --reject-wi
 
 @pytest.mark.fault("the new host hides its port 25 by rules of its own, seen only once mail waits")
 def test_rules_that_hide_the_new_host(lab: Lab, outcome: Outcome) -> None:
+    # What is shown here has nothing to do with how quick the machine is.
+    lab.plan_path.write_text(lab.plan_path.read_text().replace("max_closed", 'budget = "300s"\nmax_closed'))
     with scene(lab, rate=RATE) as stage:
         succeed(lab, "run", "--until", "presync")
         stage.readers.stop()

@@ -109,3 +109,56 @@ def test_without_a_limit_nothing_watches() -> None:
 
 def test_a_pause_is_shorter_than_the_patience_of_rsync() -> None:
     assert 2 * restraint.LONGEST_PAUSE < STALL
+
+
+class TestOwnLimits:
+    """Without a figure of the plan, a copy keeps below the load at which the host's Sendmail closes its port."""
+
+    def limit(self, folder: Path, cf: str | None, shell: str = "sh") -> str:
+        """Return the limit that the script sets, in hundredths, where the host has four processors."""
+        path = folder / "sendmail.cf"
+        if cf is not None:
+            path.write_text(cf)
+        script = Restraint(own_limits=True).governor_script(cf=str(path))
+        script = script.replace("$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)", "4")
+        script = script[: script.index("if [ -n")] + 'echo "$high"\n'
+        return subprocess.run(
+            [shell, "-c", script], capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    @pytest.mark.parametrize(
+        ("cf", "limit"),
+        [
+            ("V10\n", 24),
+            ("#O QueueLA=8\nO RefuseLA=20\n", 15),
+            ("O QueueLA=8\nO RefuseLA=12\n", 6),
+            ("O QueueLA=400\nO RefuseLA=400\nO DelayLA=4\n", 3),
+            ("O QueueLA=400\nO RefuseLA=400\nO DelayLA=0\n", 300),
+            ("O QueueLA=400\nO RefuseLA=400\nO DaemonPortOptions=Name=MTA, Port=smtp, refuseLA=40\n", 30),
+        ],
+    )
+    def test_it_is_three_quarters_of_the_lowest(self, tmp_path: Path, cf: str, limit: int) -> None:
+        assert self.limit(tmp_path, cf) == str(100 * limit)
+
+    def test_a_host_without_sendmail_has_none(self, tmp_path: Path) -> None:
+        assert self.limit(tmp_path, None) == ""
+
+    def test_a_figure_of_the_plan_counts_alone(self) -> None:
+        assert "own_limit" not in Restraint(max_load=4, own_limits=True).governor_script()
+
+    def test_rsync_is_paused_by_it(self, tmp_path: Path) -> None:
+        (tmp_path / "sendmail.cf").write_text("O QueueLA=8\nO RefuseLA=12\n")
+        governor = Restraint(own_limits=True).governor_script(
+            loadavg=str(tmp_path / "loadavg"), every=1, cf=str(tmp_path / "sendmail.cf")
+        )
+        (tmp_path / "loadavg").write_text("6.01 1.00 1.00 1/100 1\n")
+        process = subprocess.Popen(["sh", "-c", f"{governor.replace('sleep 1', 'sleep 0.05')}exec sleep 60"])
+        try:
+            deadline = time.monotonic() + 5
+            stat = Path(f"/proc/{process.pid}/stat")
+            while stat.read_text().split()[2] != "T" and time.monotonic() < deadline:
+                time.sleep(0.02)
+            assert stat.read_text().split()[2] == "T"
+        finally:
+            process.kill()
+            process.wait()
