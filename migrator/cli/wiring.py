@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from migrator.errors import HostError
-from migrator.event import Event
+from migrator.event import Event, Kind
 from migrator.executor import DryRunExecutor, LiveExecutor, RsyncCopies
 from migrator.hosts.between import Between
 from migrator.hosts.facts import HostFacts, look
@@ -61,6 +61,7 @@ def wired(plan: Plan, force: frozenset[str], notify: Callable[[Event], None]) ->
             sleep=time.sleep,
             force=force,
             spared=spared,
+            tell=lambda text: notify(Event(Kind.PROGRESS, datetime.now(UTC), host="operator", text=text)),
         )
         yield Tools(
             context,

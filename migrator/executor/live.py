@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any
 
 from migrator.change import BringHome, Command, DnsUpdate, Note, Rsync, SendProbe, Shell, Upload
 from migrator.errors import CommandFailed, SmtpError
 from migrator.event import Event, Kind
+from migrator.executor.heartbeat import beating
 from migrator.executor.home import Homecoming
 from migrator.executor.pulling import Puller, last_words
 from migrator.executor.updates import DnsUpdater
@@ -80,12 +82,16 @@ class LiveExecutor:
             self.tell(Kind.PROGRESS, command.host, line, {})
 
         on_line = told if command.progress else None
-        output = self._hosts[command.host].perform(command.script, timeout=command.timeout, on_line=on_line)
+        with self._beating(command.host, command.shown or "a script that it runs"):
+            output = self._hosts[command.host].perform(
+                command.script, timeout=command.timeout, on_line=on_line
+            )
         if output.status != 0:
             raise _failed("a change failed", command.host, output)
 
     def _upload(self, command: Upload) -> None:
-        output = self._hosts[command.host].perform(upload_script(command), timeout=command.timeout)
+        with self._beating(command.host, f"{', '.join(edit.path for edit in command.files)}, and a reload"):
+            output = self._hosts[command.host].perform(upload_script(command), timeout=command.timeout)
         paths = ", ".join(edit.path for edit in command.files)
         if output.status == CHANGED:
             raise CommandFailed(
@@ -151,6 +157,10 @@ class LiveExecutor:
                 f"whether {command.address} relays for strangers could not be told from this machine: {seen}"
             )
         self.tell(Kind.MESSAGE, "operator", text, {"address": command.address, "token": command.token})
+
+    def _beating(self, host: str, what: str) -> AbstractContextManager[None]:
+        line = what.strip().partition("\n")[0]
+        return beating(line, lambda text: self.tell(Kind.PROGRESS, host, text, {}))
 
     def tell(self, kind: Kind, host: str, text: str, data: dict[str, Any]) -> None:
         """Tell an event of a host (or the operator): its text for a person, its data for programs."""

@@ -182,10 +182,23 @@ alive() { # fails once neither a listener nor a starting Sendmail was seen for a
     if [ -n "$(listening)" ] || starting; then gone=0; else gone=$((${gone:-0} + 1)); fi
     [ $gone -le $((@GONE@ * 5)) ]
 }
-wait_for_listener() { # seconds
+rejecting() { # prints the title of a daemon that has closed its port by itself, as it does past RefuseLA (daemon.c)
+    mta | while read -r kind pid start session title; do
+        case $kind,$title in listener,*'rejecting connections on daemon '*) echo "$title" ;; esac
+    done | head -n 1
+}
+seen() { # what runs, for the words with which a wait ends
+    titles=$(mta | while read -r kind pid start session title; do printf '%s (%s); ' "$pid" "$title"; done)
+    echo "seen: ${titles:-no Sendmail}"
+}
+wait_for_listener() { # seconds; one that rejects connections for the load is a listener to come
     tries=$(($1 * 5))
     gone=0
     while [ -z "$(listening)" ] || [ -z "$(sockets)" ]; do
+        if [ -n "$(rejecting)" ]; then
+            echo "Sendmail runs, and keeps its port closed until the load falls: $(rejecting)" >&2
+            return 0
+        fi
         tries=$((tries - 1))
         if [ $tries -le 0 ] || ! alive; then return 1; fi
         sleep 0.2
@@ -197,9 +210,10 @@ wait_for_listener() { # seconds
 )
 
 _PROOF = r"""shown() { printf '%s ' $(listening); }
-renewed() { # another process, another socket, and none of before left
+renewed() { # another process, another socket (or none, where the load keeps it closed), and none of before left
     now=$(listening); ports=$(sockets)
-    if [ -z "$now" ] || [ -z "$ports" ]; then return 1; fi
+    if [ -z "$now" ]; then return 1; fi
+    if [ -z "$ports" ] && [ -z "$(rejecting)" ]; then return 1; fi
     for one in $old_listeners; do case " $(echo $now) " in *" $one "*) return 1 ;; esac; done
     for one in $old_sockets; do case " $(echo $ports) " in *" $one "*) return 1 ;; esac; done
 }
@@ -238,6 +252,9 @@ tell() {
     for one in $(listening); do
         for port in $(sockets); do echo "listener ${one%.*} ${one#*.} $port"; done
     done
+    if [ -z "$(sockets)" ]; then
+        echo "the new daemon runs, and keeps its port closed until the load falls: $(rejecting)" >&2
+    fi
     exit 0
 }
 """
@@ -249,7 +266,7 @@ def start(facts: HostFacts) -> str:
 set +e
 {SWEEP}{_FUNCTIONS}if [ -z "$(listening)" ]; then {service(facts, "start")}; fi
 wait_for_listener {START_WAIT} && exit 0
-echo 'Sendmail does not listen on port 25 after its start: see its log' >&2
+echo "Sendmail does not listen on port 25 {START_WAIT} s after its start: see its log; $(seen)" >&2
 exit 1
 )
 """
@@ -313,7 +330,7 @@ fi
 {service(facts, "start")}
 wait_until_renewed 5 {START_WAIT} && steady && tell
 if left; then echo "old daemon PID $(shown)still listens" >&2
-else echo 'no daemon listens on port 25 after the restart' >&2
+else echo "no daemon listens on port 25 after the restart; $(seen)" >&2
 fi
 exit 1
 )

@@ -118,6 +118,12 @@ class Context:
         None  # what of the trees belongs to the hosts; None: nobody asked them
     )
     deadline: datetime | None = None  # until then the copy has to be proved, while mail waits for it
+    tell: Callable[[str], None] = lambda _text: None  # says what a wait is for, to who watches; kept nowhere
+
+    def still(self, waited: float, what: str) -> None:
+        """Say what is waited for, where that has lasted for some seconds: after five, and then every ten."""
+        if waited >= 5 and (waited - 5) % 10 < 1:
+            self.tell(f"{what} ({waited:.0f} s by now)")
 
     def reader(self, host: str) -> Reader:
         """Return the Reader of "old" or "new"."""

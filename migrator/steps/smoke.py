@@ -65,7 +65,8 @@ class Smoke(Step):
 
     def expect_in_mailbox(self, context: Context) -> None:
         """Find the message that was sent to the new host in a mailbox there. Raises VerifyFailed."""
-        _found(context, "new")
+        if context.memory["smoke.new"] != UNTOLD:
+            _found(context, "new")
 
 
 def _to_send(context: Context, host: str) -> bool:
@@ -126,6 +127,9 @@ def _found(context: Context, host: str) -> tuple[list[str], int]:
     while not (places := _places(context, "new", token, everywhere=waited >= _NARROWLY)):
         if waited >= _ARRIVAL:
             raise _missing(host, token)
+        context.still(
+            waited, f"waiting for the message sent to the {host} host to stand in a mailbox of the new one"
+        )
         context.sleep(1.0)
         waited += 1
     return places, waited

@@ -102,3 +102,48 @@ def test_the_service_is_started_by_the_way_of_its_init_system() -> None:
 def test_a_runner_that_ended_is_started_as_its_title_says(shell: str, title: str, options: str) -> None:
     script = f"{daemon._FUNCTIONS}mta_program=echo\nstart_runner '{title}' || :\n"
     assert run(shell, script).stdout.strip() == options
+
+
+REJECTING = "sendmail: MTA: rejecting connections on daemon MTA-v4: load average: 24"
+NO_SOCKETS = "sockets() { :; }\nsleep() { :; }\n"
+
+
+@each_shell
+def test_a_daemon_that_closed_its_port_for_the_load_is_a_listener_to_come(shell: str) -> None:
+    fake = PROCESSES.format(kind="listener", title=REJECTING) + NO_SOCKETS
+    result = run(shell, f"{daemon._FUNCTIONS}{fake}wait_for_listener 90")
+    assert result.returncode == 0
+    assert result.stderr == f"Sendmail runs, and keeps its port closed until the load falls: {REJECTING}\n"
+
+
+@each_shell
+def test_a_client_cannot_say_that_the_load_closed_the_port(shell: str) -> None:
+    title = "sendmail: 4ATxyz [192.0.2.1]: EHLO rejecting connections on daemon x"
+    fake = PROCESSES.format(kind="other", title=title) + NO_SOCKETS
+    result = run(shell, f"{daemon._FUNCTIONS}{fake}rejecting; wait_for_listener 1")
+    assert (result.returncode, result.stdout) == (1, "")
+
+
+@each_shell
+def test_a_reload_into_a_load_that_closes_the_port_is_done_and_told(shell: str) -> None:
+    fake = PROCESSES.format(kind="listener", title=REJECTING) + NO_SOCKETS
+    script = f"{daemon._FUNCTIONS}{daemon._PROOF}{fake}old_listeners=6.50\nold_sockets=4711\nold_runners=\n"
+    result = run(shell, f"{script}wait_until_renewed 15 90 && tell; echo late >&2; exit 1")
+    assert result.returncode == 0
+    assert (
+        result.stderr == f"the new daemon runs, and keeps its port closed until the load falls: {REJECTING}\n"
+    )
+
+
+@each_shell
+def test_a_reload_is_not_done_while_the_old_daemon_rejects(shell: str) -> None:
+    fake = PROCESSES.format(kind="listener", title=REJECTING) + NO_SOCKETS
+    script = f"{daemon._FUNCTIONS}{daemon._PROOF}{fake}old_listeners=7.100\nold_sockets=\n"
+    assert run(shell, f"{script}wait_until_renewed 1 1").returncode == 1
+
+
+@each_shell
+def test_a_wait_ends_with_what_was_seen(shell: str) -> None:
+    fake = PROCESSES.format(kind="other", title="/usr/sbin/sendmail -bd")
+    assert run(shell, f"{daemon._FUNCTIONS}{fake}seen").stdout == "seen: 7 (/usr/sbin/sendmail -bd); \n"
+    assert run(shell, f"{daemon._FUNCTIONS}mta() {{ :; }}\nseen").stdout == "seen: no Sendmail\n"

@@ -83,7 +83,9 @@ def test_a_port_that_other_rules_hide_is_not_open(stage: Stage) -> None:
     stage.new.hidden = True
     with pytest.raises(VerifyFailed, match="the old host does not get into port 25 of the new one") as failed:
         stage.verify()
-    assert failed.value.seen == "198.51.100.20: Connection refused"
+    assert failed.value.seen == (
+        "198.51.100.20: Connection refused; Sendmail there: 77 (sendmail: MTA: accepting connections)"
+    )
     assert sum(stage.world.clock.slept) == 60
 
 
@@ -112,3 +114,15 @@ def test_where_nobody_can_tell_the_queue_will(stage: Stage) -> None:
     stage.perform()
     stage.old.on(r"\nreach [0-9]", "reach 198.51.100.20\nended 127\n")
     stage.verify()
+
+
+def test_a_wait_says_what_it_is_for(stage: Stage) -> None:
+    stage.perform()
+    stage.new.hidden = True
+    told: list[str] = []
+    with pytest.raises(VerifyFailed):
+        stage.verify(tell=told.append)
+    assert told[0].startswith(
+        "waiting for the old host to get into port 25: 198.51.100.20: Connection refused"
+    )
+    assert len(told) > 3

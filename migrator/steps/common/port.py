@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from migrator import host_text
 from migrator.change import HostName
-from migrator.errors import Refused, SmtpError, VerifyFailed
+from migrator.errors import HostError, Refused, SmtpError, VerifyFailed
 from migrator.hosts import boot, reach
 from migrator.hosts.bridge import SWEEP
 from migrator.mailstore import arrivals
@@ -124,7 +124,7 @@ def expect_greeting(context: Context, host: HostName, *, tries: int = 20) -> Non
     address = (plan.old if host == "old" else plan.new).address
     recipient = recipient_of(context)
     seen = ""
-    for _ in range(tries):
+    for tried in range(tries):
         code = 0
         try:
             code, text = context.mail.recipient(address, sender="", recipient=recipient)
@@ -134,6 +134,7 @@ def expect_greeting(context: Context, host: HostName, *, tries: int = 20) -> Non
             seen = f"{code} {text}"
             if 200 <= code < 300:
                 return
+        context.still(tried / 2, f"waiting for port 25 of the {host} host to take mail: {seen}")
         context.sleep(0.5)
     if no_measure(context, host, recipient, code=code) and taken_from_other(context, host, recipient):
         return
@@ -167,7 +168,10 @@ def taken_from_other(context: Context, host: HostName, recipient: str, *, mark: 
     plan = context.plan
     addresses = (plan.old if host == "old" else plan.new).addresses
     text = reach.script(addresses, name=f"migrate.{plan.domains[0]}", recipient=recipient)
-    answers = reach.parse(context.reader(source).inspect(text).stdout, addresses)
+    try:
+        answers = reach.parse(context.reader(source).inspect(text).stdout, addresses)
+    except HostError:
+        return False  # that host may be lost, and then it tells nothing
     return any(one.taken or (mark and mark in one.text) for one in answers)
 
 

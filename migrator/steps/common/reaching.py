@@ -60,9 +60,11 @@ def expect_reached(context: Context, source: HostName, answers: tuple[Reached, .
                 f"the {source} host does not get into port 25 of the {other(source)} one",
                 host=other(source),
                 expected="a greeting (220) to a connection from there",
-                seen=words(answers),
+                seen=f"{words(answers)}; Sendmail there: "
+                f"{daemons.words(daemons.running(context.reader(other(source))).listeners)}",
                 advice=advice(source),
             )
+        context.still(waited + 1, f"waiting for the {source} host to get into port 25: {words(answers)}")
         context.sleep(_EVERY)
         waited += _EVERY
         answers = reached(context, source)

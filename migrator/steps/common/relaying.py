@@ -251,13 +251,14 @@ def _generations(context: Context, key: str, found: daemons.Running) -> Mapping[
 def _ask(context: Context, host: HostName, recipient: str) -> tuple[int, str]:
     address = planned(context, host).address
     answer = (0, "no answer")
-    for _ in range(10):
+    for tried in range(10):
         try:
             answer = context.mail.recipient(address, sender="", recipient=recipient)
         except SmtpError as error:
             answer = (0, error.seen or error.message)
         if answer[0] >= 500 or 200 <= answer[0] < 300 or known_rules.RELAYED in answer[1]:
             break
+        context.still(tried, f"waiting for the {host} host to take {recipient}: {answer[0]} {answer[1]}")
         context.sleep(1.0)  # a limit of the daemon (421, 450): it passes
     # This machine's own address may be what is refused for now: one without a reverse record is, by some hosts.
     told = 200 <= answer[0] < 300 or answer[0] >= 500 or known_rules.RELAYED in answer[1]

@@ -92,6 +92,9 @@ def expect_leaving(context: Context, host: HostName = "old") -> None:
                 seen=words(left),
                 advice=f"mend the reason, then run this again: the {host} host keeps them and goes on trying",
             )
+        context.still(
+            waited, f"waiting for {len(left)} messages to leave the {host} host's queue: {words(left)}"
+        )
         context.sleep(1.0)
         waited += 1
         found = queued(for_domains(context, host))
