@@ -33,7 +33,7 @@ class Smoke(Step):
     phase = Phase.VERIFY
     after = "verify-dns"
     attempts = 2  # a message that was fetched or filtered away is sent anew once
-    hosts: ClassVar[tuple[str, ...]] = _HOSTS
+    hosts: ClassVar[tuple[HostName, ...]] = _HOSTS
 
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield the dialogues that were not held yet."""
