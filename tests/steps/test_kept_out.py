@@ -67,6 +67,19 @@ def test_mail_that_waits_in_flush_leads_back_too(bench: Bench) -> None:
     assert bench.picture() == before
 
 
+def test_what_was_kept_back_is_released_before_the_old_host_delivers_for_itself_again(bench: Bench) -> None:
+    hide_from(bench, "flush")
+    queue(bench.hosts[0], queued("qf4AT1", "user01@example.test"), queued("qf4AT2", "onlyold@example.test"))
+    bench.hosts[0].on("RCPT TO", "refused onlyold@example.test 550 5.1.1 User unknown\n")
+    with pytest.raises(GoBack, match="in flush"):
+        bench.run(until=None)
+    told = texts(bench)
+    released = next(number for number, text in enumerate(told) if text.startswith("release "))
+    assert told.index("stop Sendmail on the new host again") < released
+    journal = (bench.folder / "journal.jsonl").read_text()
+    assert journal.index("that were kept back in") < journal.index("undone: relay")
+
+
 def test_killed_on_the_way_back_the_next_run_goes_on_with_it(bench: Bench, tmp_path: Path) -> None:
     for number in range(1, 100, 4):
         killed = Bench(bench.strategy, tmp_path / str(number) / "name", simulated(bench.strategy))

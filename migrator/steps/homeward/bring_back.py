@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from migrator.change import Change, Undo
 from migrator.steps.base import Context
+from migrator.steps.common import holding
 from migrator.steps.common.opening import opened
 from migrator.steps.homeward.bring_home import BringMailHome, known_script
 
@@ -17,9 +18,13 @@ class BringBack(BringMailHome):
     after = "close-again"
 
     def changes(self, context: Context) -> Iterator[Change]:
-        """Yield one change a tree, and a note for the next cutover's copy: what stands there now is home as well."""
+        """Yield one change a tree, and a note for the next cutover's copy: what stands there now is home as well.
+
+        What the old host kept back is released first: it reaches the new one no more, and delivers for itself soon.
+        """
         if not opened(context):
             return
+        yield from holding.released(context)
         yield from super().changes(context)
         yield Change("note on the new host that all its mail is home", known_script(context), Undo.NOT_NEEDED)
 
