@@ -8,12 +8,14 @@ A recipient is looked up as virtusertable and the aliases look it up: with its d
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 
 from migrator.sendmail import maps
-from migrator.sendmail.maps import Entry
+from migrator.sendmail.maps import Entry, fold
 from migrator.sendmail.recipients import mapped_keys
 from migrator.sendmail.routes import checked_domain
+from migrator.sendmail.text_error import TextError
 
 PATH = "/etc/mail/migrate-known"
 """The list: `@domain` whose users are known, `user@domain` of virtusertable, `name` of an alias."""
@@ -104,10 +106,45 @@ def later_of(text: str) -> tuple[str, ...]:
     return tuple(entry.key for entry in maps.parse(text) if entry.value == "LATER")
 
 
+def catch_alls(virtusertable: str) -> dict[str, str]:
+    """Given a virtusertable, return what each domain with a catch-all (`@domain`) has for whom no key names."""
+    ways: dict[str, str] = {}
+    for user, domain, value in mapped_keys(virtusertable):
+        if not user:
+            ways.setdefault(domain, value)
+    return ways
+
+
 def catch_all_errors(virtusertable: str) -> frozenset[str]:
     """Given a virtusertable, return the domains that refuse everyone without a key of his own (`@domain error:…`)."""
-    return frozenset(
-        domain
-        for user, domain, value in mapped_keys(virtusertable)
-        if not user and value.lower().startswith("error:")
-    )
+    return frozenset(domain for domain, way in catch_alls(virtusertable).items() if _refuses(way))
+
+
+def same_users(domain: str, ways: Mapping[str, str]) -> str:
+    """Given a domain and the catch-alls, return the domain whose users it has: itself, or the one that it is mapped to.
+
+    "" where its catch-all makes other names of them (`x-%1@other`, a mailbox, two maps in turn): then nobody can list
+    whom it knows.
+    """
+    way = ways.get(domain, "")
+    if not way or _refuses(way):
+        return domain
+    mapped = _MAPPED.fullmatch(way)
+    further = ways.get(fold(mapped[1]), "") if mapped else ""
+    return fold(mapped[1]) if mapped and (not further or _refuses(further)) else ""
+
+
+_MAPPED = re.compile(r"%1(?:%[23])?@([^@%]+)")  # with its detail or without (cf/README, "virtusertable")
+
+
+def _refuses(way: str) -> bool:
+    return way.lower().startswith("error:")
+
+
+def can_be_listed(key: str) -> bool:
+    """Given a key, return whether a table can hold it."""
+    try:
+        maps.checked(key, "OK")
+    except TextError:
+        return False
+    return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from migrator.change import HostName
 from migrator.sendmail import aliases, known, mc, recipients
@@ -10,7 +11,6 @@ from migrator.sendmail.cf import FILE_TYPES, Configuration
 from migrator.sendmail.verification import askable
 from migrator.steps.base import Context
 from migrator.steps.common import ask
-from migrator.steps.common.at_once import at_once
 from migrator.steps.common.configure import MC, Sources
 from migrator.steps.common.locality import PROBE
 
@@ -20,9 +20,10 @@ _TABLE = re.compile(r"(-\S+\s+)*((hash|btree|dbm|cdb|lmdb|files|text|implicit):)
 def wanted(context: Context, host: HostName, other: HostName, sources: Sources, text: str) -> dict[str, str]:
     """Return the list of whom a host knows, and its .mc (given as it is to be so far) with the rules that ask it.
 
-    A domain that took everyone so far (a catch-all, LUSER_RELAY, a mailer that knows no users) goes on doing so; so do
-    all of them where users stand somewhere that cannot be listed. A list that is there already stays as it is: it was
-    made before the domains left, and nobody could make it now. Nothing where no domain refuses anybody.
+    A domain that took everyone so far (a catch-all, LUSER_RELAY, a mailer that knows no users) goes on doing so; so
+    does one whose catch-all makes other names of its users, and all of them where users cannot be listed. A list that
+    is there already stays as it is: it was made before the domains left, and nobody could make it now. Nothing where
+    no domain refuses anybody.
     """
     listed = sources.texts.get(known.PATH)
     if listed is None:
@@ -40,46 +41,50 @@ def _listed(context: Context, host: HostName, other: HostName, sources: Sources)
         return ""
     declared = sources.cf.map("virtuser")
     table = sources.text(declared.path.removesuffix(".db")) if declared else ""
-    keys = _keys(table, set(domains))
+    ways = known.catch_alls(table)
+    keys = _keys(table, {domain: known.same_users(domain, ways) for domain in domains})
     names = [
         name
         for path in aliases.files(sources.cf)
         for name in aliases.parse(sources.text(path))
-        if askable((f"{name}@{domains[0]}",))
+        if known.can_be_listed(name)
     ]
     accounts = context.facts(host).accounts
-    asked = [f"{name}@{domains[0]}" for name in dict.fromkeys((*names, *accounts))]
-    here, there = at_once(
-        lambda: ask.refused(context.reader(host), [*(f"{PROBE}@{one}" for one in domains), *keys.values()]),
-        lambda: ask.refused(context.reader(other), [*asked, *keys.values()]),
+    here = ask.refused(
+        context.reader(host), [*(f"{PROBE}@{one}" for one in domains), *filter(None, keys.values())]
     )
-    closed = [domain for domain in domains if f"{PROBE}@{domain}" in here]
+    closed = [one for one in domains if f"{PROBE}@{one}" in here and known.same_users(one, ways)]
     if not closed:
         return ""
-    mapped = known.catch_all_errors(table)
+    by_key = known.catch_all_errors(table)
+    by_name = {one: known.same_users(one, ways) not in by_key for one in closed}
+    # A domain that refuses whom virtusertable does not name tells nothing of an alias or an account.
+    named = next((one for one in closed if by_name[one]), "")
+    asked = {name: f"{name}@{named}" for name in (*names, *accounts) if named}
+    there = ask.refused(context.reader(other), [*asked.values(), *filter(None, keys.values())])
     refused = {key for key, address in keys.items() if address in here}
     later = {key for key, address in keys.items() if address in there and address not in here}
-    later |= {name for name in (*names, *accounts) if f"{name}@{domains[0]}".lower() in there}
-    return known.table(
-        {domain: domain not in mapped for domain in closed},
-        keys=keys,
-        names=names,
-        probe=PROBE,
-        refused=refused,
-        later=later,
-    )
+    later |= {name for name, address in asked.items() if address.lower() in there}
+    return known.table(by_name, keys=keys, names=names, probe=PROBE, refused=refused, later=later)
 
 
-def _keys(table: str, domains: set[str]) -> dict[str, str]:
+def _keys(table: str, ways: Mapping[str, str]) -> dict[str, str]:
     """Return the keys of virtusertable in the domains but the catch-alls, each with an address that it fits.
 
-    `user++` (a detail that is not empty) is taken for `user+*`.
+    `ways` says of each domain whose users it has ("" for none that can be told): those keys count in it as well. ""
+    stands for an address that cannot be asked about. `user++` (a detail that is not empty) is taken for `user+*`.
     """
-    found = {}
+    users: dict[str, dict[str, None]] = {}
     for user, domain, _ in recipients.mapped_keys(table):
-        address = f"{recipients.asked_user(user, PROBE)}@{domain}"
-        if user and domain in domains and askable((address,)):
-            found[f"{re.sub(r'[+][+]$', '+*', user)}@{domain}"] = address
+        if user:
+            users.setdefault(domain, {})[user] = None
+    found = {}
+    for domain, way in ways.items():
+        for user in (*users.get(domain, ()), *users.get(way, ())):
+            key = f"{re.sub(r'[+][+]$', '+*', user)}@{domain}"
+            if known.can_be_listed(key):
+                address = askable((f"{recipients.asked_user(user, PROBE)}@{domain}",))
+                found[key] = address[0] if address else ""
     return found
 
 

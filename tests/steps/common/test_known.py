@@ -67,3 +67,48 @@ def test_the_limit_of_the_new_host_is_the_old_ones(stage: Stage) -> None:
     assert "define(`confMAX_MESSAGE_SIZE', `995904')" in (
         edits(stage.look()[0])["/etc/mail/sendmail.mc"] or ""
     )
+
+
+def listed(stage: Stage, *domains: str) -> list[str]:
+    """Return the lines of the list for these domains of the plan."""
+    stage.plan(domains=domains)
+    stage.old.files["/etc/mail/local-host-names"] = "".join(f"{one}\n" for one in domains).encode()
+    return (edits(stage.look()[0])[rules.PATH] or "").split("\n")
+
+
+def test_a_domain_that_refuses_by_its_catch_all_tells_nothing_of_names(stage: Stage) -> None:
+    stage.old.files["/etc/mail/virtusertable"] = b"@virtual.test\terror:nouser 550 No such user\n"
+    stage.new.on(
+        "^sendmail -bv",
+        lambda _host, text: "".join(
+            f"{one}... {'No such user' if one.endswith('@virtual.test') else 'deliverable: mailer local, user x'}\n"
+            for one in text.split()[2:]
+        ),
+    )
+    found = listed(stage, "virtual.test", "example.test")
+    assert "@virtual.test\tKEYS" in found
+    assert "@example.test\tNAMES" in found
+    assert "onlyold\tOK" in found
+    assert not [line for line in found if line.endswith("LATER")]
+
+
+def test_a_domain_that_is_another_by_its_catch_all_knows_whom_that_one_knows(stage: Stage) -> None:
+    table = b"info@example.test\tuser01\nx+*@example.test\tuser01\n@other.test\t%1%3@example.test\n"
+    stage.old.files["/etc/mail/virtusertable"] = table
+    found = listed(stage, "example.test", "other.test")
+    for line in ("@other.test\tNAMES", "info@other.test\tOK", "x+*@other.test\tOK", "postmaster\tOK"):
+        assert line in found
+
+
+def test_a_domain_whose_catch_all_makes_other_names_takes_everyone(stage: Stage) -> None:
+    table = b"@other.test\t%1-other@example.test\n@third.test\t%1@fourth.test\n@fourth.test\tx-%1\n"
+    stage.old.files["/etc/mail/virtusertable"] = table
+    found = listed(stage, "example.test", "other.test", "third.test")
+    assert "@example.test\tNAMES" in found
+    assert not [line for line in found if "@other.test" in line or "@third.test" in line]
+
+
+def test_a_name_that_nobody_can_ask_about_is_known_all_the_same(stage: Stage) -> None:
+    stage.old.files["/etc/aliases"] = "postmaster: root\nmüller: user01\n".encode()
+    found = listed(stage, "example.test")
+    assert "müller\tOK" in found
