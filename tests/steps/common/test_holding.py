@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
+from migrator.sendmail import queue as sendmail_queue
 from migrator.steps.common import holding
 from migrator.steps.flush import Flush
 from tests.steps.stage import Stage, queue, queued, script
@@ -48,3 +53,21 @@ def test_the_way_home_releases_them_once(stage: Stage) -> None:
     assert script(release) == "sendmail -Q -qQ -qIB2 -qIC3\n"
     stage.memory.update(release.remember)
     assert list(holding.released(stage.context())) == []
+
+
+def test_a_size_counts_the_headers_too_for_the_other_host_counts_them(tmp_path: Path) -> None:
+    (tmp_path / "qfA1").write_text("V8\nH??Subject: " + "x" * 500 + "\n.\n")
+    (tmp_path / "dfA1").write_bytes(b"y" * 1000)
+    (tmp_path / "B" / "qf").mkdir(parents=True)
+    (tmp_path / "B" / "df").mkdir()
+    (tmp_path / "B" / "qf" / "qfB2").write_text("V8\nH??Subject: z\n.\n")
+    (tmp_path / "B" / "df" / "dfB2").write_bytes(b"y" * 10)
+    one = sendmail_queue.parse("qfA1", "V8\n.\n")
+    two = sendmail_queue.parse("qfB2", "V8\n.\n")
+    messages = [replace(one, folder=str(tmp_path)), replace(two, folder=str(tmp_path / "B" / "qf"))]
+    done = subprocess.run(
+        ["sh", "-c", holding._sizes(messages)], capture_output=True, text=True, check=True, timeout=20
+    )
+    sizes = holding._parsed(done.stdout)
+    assert sizes["A1"] > 1500
+    assert 10 < sizes["B2"] < 100
