@@ -22,6 +22,7 @@ AT_ONCE = 50
 _HERE = "END_OF_THE_RECIPIENTS"
 
 _BASH = r"""
+trap "" PIPE # a server that closed first
 cr=$(printf "\r")
 hear() { # prints nothing; `reply` is the last line, `size` what EHLO says of it
     reply=
@@ -41,17 +42,31 @@ begin() {
     say "EHLO $name" && case $reply in 2*) ;; *) exit 0 ;; esac
     say "MAIL FROM:<>" && case $reply in 2*) ;; *) exit 0 ;; esac
 }
+leave() {
+    if [ $asked -gt 0 ]; then printf "QUIT\r\n" >&3; exec 3>&-; fi
+    asked=0
+}
+ask() { # recipient; the first of a session begins it
+    if [ $asked -eq 0 ]; then begin; fi
+    asked=$((asked + 1))
+    reply=
+    say "RCPT TO:<$1>"
+    case $reply in 452*|421*|"") return 1 ;; esac
+}
 address=$1 port=$2 name=$3 asked=0
 while IFS= read -r recipient; do
-    if [ $((asked % @AT_ONCE@)) -eq 0 ]; then
-        if [ $asked -gt 0 ]; then printf "QUIT\r\n" >&3; exec 3>&-; fi
-        begin
+    if [ $asked -ge @AT_ONCE@ ]; then leave; fi
+    if ! ask "$recipient" && [ $asked -gt 1 ]; then # it takes no more in one session, or bears no more refusals
+        leave
+        ask "$recipient"
     fi
-    asked=$((asked + 1))
-    say "RCPT TO:<$recipient>" || exit 0
-    case $reply in 5*) printf "refused %s %s\n" "$recipient" "$reply" ;; 421*) exit 0 ;; esac
+    case $reply in
+        5*) printf "refused %s %s\n" "$recipient" "$reply" ;;
+        452*) leave ;;
+        421*|"") exit 0 ;;
+    esac
 done
-if [ $asked -gt 0 ]; then printf "QUIT\r\n" >&3; fi
+leave
 """
 
 

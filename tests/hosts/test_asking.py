@@ -18,24 +18,34 @@ class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
     sessions = 0
+    recipients_each = 1000
+    refusals_each = 1000
 
 
 class Session(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         assert isinstance(self.server, Server)
         self.server.sessions += 1
+        taken = refused = 0
         self.wfile.write(b"220-hello\r\n220 mail.example.test\r\n")
         for raw in self.rfile:
             line = raw.decode().strip()
             if line.startswith("EHLO"):
                 answer = "250-mail.example.test\r\n250-SIZE 1000000\r\n250 HELP"
+            elif line.startswith("RCPT") and refused >= self.server.refusals_each:
+                self.wfile.write(b"421 4.7.0 Too many bad recipients; closing connection\r\n")
+                return
+            elif line.startswith("RCPT") and taken >= self.server.recipients_each:
+                answer = "452 4.5.3 Too many recipients"
             elif line.lower().startswith("rcpt to:<no"):
+                refused += 1
                 answer = "550 5.1.1 User unknown"
             elif line.startswith("RCPT TO:<later"):
                 answer = "450 4.2.1 later"
             elif line.startswith("RCPT TO:<end"):
                 answer = "421 4.3.2 too many"
             else:
+                taken += line.startswith("RCPT")
                 answer = "250 2.0.0 ok"
             self.wfile.write(f"{answer}\r\n".encode())
             if line == "QUIT":
@@ -74,3 +84,14 @@ def test_a_server_that_ends_or_is_not_there_gives_no_verdict(server: Server) -> 
     script = asking.script("127.0.0.1", ["a@b.test"], name="x.test", port=1)
     done = subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, timeout=90)
     assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_a_server_that_takes_few_at_once_is_asked_about_the_rest_in_sessions_more(server: Server) -> None:
+    server.recipients_each, server.refusals_each = 3, 2
+    many = [f"user{number}@example.test" for number in range(7)]
+    found = ask(server, *many, *(f"no{number}@example.test" for number in range(5)))
+    assert sorted(found.recipients) == [f"no{number}@example.test" for number in range(5)]
+    server.recipients_each = 0
+    before = server.sessions
+    assert ask(server, *many).recipients == {}
+    assert server.sessions - before == len(many)
