@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from migrator import host_text
 from migrator.hosts.facts import HostFacts
 from migrator.steps.rules.finding import Both, Finding, Look
 
@@ -41,7 +42,7 @@ def load(both: Both) -> Iterator[Finding]:
         text = look.reader.read("cat", "/proc/loadavg").stdout
         if not re.match(r"[0-9]{1,6}\.[0-9]", text):
             continue
-        now = float(text.split()[0])
+        now = float(host_text.words(text)[0])
         shown = ", ".join(f"{name} {limit or 'none'}" for name, limit in own.items())
         reached = next((name for name in _WHAT if own[name] and now >= own[name]), "")
         advice = "see what loads the host (top), and wait until it falls; or raise the limit in sendmail.mc"
