@@ -65,7 +65,8 @@ class LiveExecutor:
             case BringHome():
                 self._home(command)
             case DnsUpdate():
-                self._updater.perform(command)
+                with self._beating("operator", f"the change of the address records of {command.name}"):
+                    self._updater.perform(command)
             case SendProbe():
                 self._probe(command)
             case Note():
