@@ -15,6 +15,7 @@ from migrator.engine.suspension import REAL, SINCE
 from migrator.errors import CommandFailed, GoBack, HostError, NotReady, VerifyFailed
 from migrator.plan import CutoverPlan
 from migrator.steps.base import Context, Phase, Question
+from migrator.steps.common.opening import FLOWS
 from tests.engine.bench import FILES, Bench, Killed, Probe, Relay, Survey, raising, told
 from tests.fakes import NOON, FakeExecutor, World, kinds, make_plan
 
@@ -255,3 +256,50 @@ def replaced(bench: Bench, probe: Probe) -> Bench:
     probe.proves = True  # type: ignore[misc] # of this one alone
     bench.steps = (*bench.steps[:3], probe, *bench.steps[4:])
     return bench
+
+
+class Flowing(Open):
+    """Let mail go on, of which the first message arrives a while after the port opened, and the rest much later."""
+
+    def changes(self, context: Context) -> Iterator[Change]:
+        yield from super().changes(context)
+        if FLOWS not in context.memory:
+            context.sleep(7)
+            flows = {FLOWS: context.now().isoformat()}
+            context.sleep(20)
+            yield Change("what left", Note(), Undo.NOT_NEEDED, flows)
+
+    def verify(self, _context: Context) -> None:
+        """Nothing is measured."""
+
+    def can_go_back(self, context: Context) -> bool:
+        return FLOWS not in context.memory
+
+
+def test_mail_waits_until_the_first_message_has_arrived_whenever_a_port_opened(bench: Bench) -> None:
+    slow(bench, 5)
+    bench.steps = (*bench.steps[:4], Flowing())
+    bench.run()
+    assert bench.state.memory[REAL + "mail"] == "12.0"
+    assert bench.state.memory[REAL + "mailboxes"] == "32.0"
+
+
+@pytest.mark.parametrize(("arrived", "back"), [(False, True), (True, False)])
+def test_once_the_copy_is_proved_it_goes_back_until_mail_was_seen_to_arrive(
+    bench: Bench, arrived: bool, back: bool
+) -> None:
+    class Failing(Flowing):
+        """Let mail go on, and find in the end that something else is wrong."""
+
+        def changes(self, context: Context) -> Iterator[Change]:
+            if arrived:
+                yield from super().changes(context)
+
+        def verify(self, context: Context) -> None:
+            context.sleep(61)
+            raise VerifyFailed("something stays")
+
+    slow(bench, 5)
+    bench.steps = (*bench.steps[:4], Failing())
+    with pytest.raises(GoBack if back else VerifyFailed, match="something stays"):
+        bench.run()
