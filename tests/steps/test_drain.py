@@ -132,6 +132,31 @@ class TestQueue:
         queue(stage.old, queued("qf4ATown", "user01"))
         assert next(changes).summary == DELIVER
 
+    def test_a_delivery_that_takes_its_time_is_no_message_that_stays(self, stage: Stage) -> None:
+        processes(stage.old, NOW, (302, 300, 99_600, "sendmail: ./4ATown from queue"))
+        queue(stage.old, queued("qf4ATown", "user01"))
+        slept: list[float] = []
+
+        def sleep(seconds: float) -> None:
+            slept.append(seconds)
+            if len(slept) == 12:
+                queue(stage.old)
+                processes(stage.old, NOW)
+
+        stage.verify(sleep=sleep)
+        assert sum(slept) == 12
+
+    def test_a_message_that_nobody_delivers_stays_and_is_told_at_once(self, stage: Stage) -> None:
+        queue(stage.old, queued("qf4ATown", "user01"))
+        slept: list[float] = []
+        with pytest.raises(VerifyFailed, match="1 messages wait for mailboxes of the old host itself"):
+            stage.verify(sleep=slept.append)
+        assert slept == []
+        processes(stage.old, NOW, (302, 300, 99_600, "sendmail: ./4ATown from queue"))
+        with pytest.raises(VerifyFailed, match="1 messages wait"):
+            stage.verify(sleep=slept.append)
+        assert 20 <= sum(slept) <= 60
+
     def test_a_hostile_name_in_the_queue_is_one_word(self, stage: Stage) -> None:
         queue(stage.old, queued("qf$(reboot) x", "user01"))
         assert script(stage.look()[0]).endswith("-qI'$(reboot) x'\n")
