@@ -101,7 +101,16 @@ def _put_back(context: Context) -> str:
     """
     keys = sorted((key for key in context.memory if key.startswith(BACK)), reverse=True)
     scripts = "".join(f"(\n{context.memory[key]}\n) || exit 1\n" for key in keys)
-    return f"{waiting.run_for_domains(context, 'new')}{_queue_empty(context)}{scripts}"
+    # A message that comes just then is in the queue until it was handed on.
+    return f"{_emptied(context, every=2, times=15, otherwise='exit 1')}{scripts}"
+
+
+def _emptied(context: Context, *, every: int, times: int, otherwise: str) -> str:
+    """Return the script that runs the queue until nothing waits there for the domains, and gives up after so many."""
+    return (
+        f"tries=0\nuntil ( {waiting.run_for_domains(context, 'new')}{_queue_empty(context)} ); do\n"
+        f"    tries=$((tries + 1))\n    if [ $tries -ge {times} ]; then {otherwise}; fi\n    sleep {every}\ndone\n"
+    )
 
 
 def _queue_empty(context: Context) -> str:
@@ -115,10 +124,7 @@ def _queue_empty(context: Context) -> str:
 
 
 def _later(context: Context, left: timedelta) -> str:
-    patient = (
-        f"{PRELUDE}tries=0\nuntil ( {waiting.run_for_domains(context, 'new')}{_queue_empty(context)} ); do\n"
-        f"    tries=$((tries + 1))\n    if [ $tries -ge {_TIMES} ]; then exit 0; fi\n    sleep {_EVERY}\ndone\n"
-    )
+    patient = f"{PRELUDE}{_emptied(context, every=_EVERY, times=_TIMES, otherwise='exit 0')}"
     marker = f"{port.state_folder(context)}/put-back"
     seconds = max(1, int(left.total_seconds()))
     setting = timer.timer_script(seconds, patient + _put_back(context), marker)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -202,6 +205,21 @@ class TestPutBack:
         text = script(relaying().perform()[-1])
         assert "mail for the domains still waits in the queue" in text
         assert text.index("still waits") < text.index("work=$(mktemp")
+
+    def test_a_message_that_is_on_its_way_just_then_is_waited_for(self, tmp_path: Path) -> None:
+        stage = relaying()
+        stage.facts("new", cf=f"O QueueDirectory={tmp_path}/queue\n")
+        (tmp_path / "queue").mkdir()
+        waiting = tmp_path / "queue" / "qf4AT1"
+        waiting.write_text("V8\nT1\nK0\nN0\nSa@b.test\nRPFD:user01@example.test\n.\n")
+        program = tmp_path / "sendmail"
+        program.write_text(f"#!/bin/sh\n(sleep 1; rm -f {waiting}) >/dev/null 2>&1 &\n")
+        program.chmod(0o755)
+        stage.memory = {OPENED: stage.memory[OPENED]}
+        text = script(stage.perform()[-1])
+        path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        done = subprocess.run(["sh", "-c", text], env=path, timeout=60, check=False)
+        assert done.returncode == 0
 
     def test_an_old_host_that_does_not_take_the_domains_is_told(self) -> None:
         stage = relaying()
