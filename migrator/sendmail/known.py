@@ -106,6 +106,11 @@ def later_of(text: str) -> tuple[str, ...]:
     return tuple(entry.key for entry in maps.parse(text) if entry.value == "LATER")
 
 
+def policies(text: str) -> frozenset[str]:
+    """Given a list, return the domains whose users it holds."""
+    return frozenset(entry.key[1:] for entry in maps.parse(text) if entry.key.startswith("@"))
+
+
 def catch_alls(virtusertable: str) -> dict[str, str]:
     """Given a virtusertable, return what each domain with a catch-all (`@domain`) has for whom no key names."""
     ways: dict[str, str] = {}

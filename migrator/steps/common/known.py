@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from migrator.change import HostName
-from migrator.sendmail import aliases, known, mc, recipients
+from migrator.sendmail import aliases, known, maps, mc, recipients
 from migrator.sendmail.cf import FILE_TYPES, Configuration
 from migrator.sendmail.verification import askable
 from migrator.steps.base import Context
@@ -22,12 +22,12 @@ def wanted(context: Context, host: HostName, other: HostName, sources: Sources, 
 
     A domain that took everyone so far (a catch-all, LUSER_RELAY, a mailer that knows no users) goes on doing so; so
     does one whose catch-all makes other names of its users, and all of them where users cannot be listed. A list that
-    is there already stays as it is: it was made before the domains left, and nobody could make it now. Nothing where
-    no domain refuses anybody.
+    has the domains already stays as it is: it was made before they left, and nobody could make it now; one of other
+    domains is added to. Nothing where no domain refuses anybody.
     """
-    listed = sources.texts.get(known.PATH)
-    if listed is None:
-        listed = _listed(context, host, other, sources)
+    listed = sources.text(known.PATH)
+    if not known.policies(listed) & set(context.plan.domains):
+        listed = maps.set_entries(listed, maps.parse(_listed(context, host, other, sources)))
     if not listed:
         return {}
     declared = sources.cf.map("access") or sources.cf.map("mailertable") or sources.cf.map("virtuser")

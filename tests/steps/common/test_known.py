@@ -112,3 +112,15 @@ def test_a_name_that_nobody_can_ask_about_is_known_all_the_same(stage: Stage) ->
     stage.old.files["/etc/aliases"] = "postmaster: root\nmüller: user01\n".encode()
     found = listed(stage, "example.test")
     assert "müller\tOK" in found
+
+
+def test_a_list_of_another_migration_gets_the_domains_of_this_one_too(stage: Stage) -> None:
+    stage.old.files[rules.PATH] = b"@earlier.test\tNAMES\nbob\tOK\n"
+    found = listed(stage, "example.test")
+    for line in ("@earlier.test\tNAMES", "bob\tOK", "@example.test\tNAMES", "onlyold\tLATER"):
+        assert line in found
+
+
+def test_a_list_that_has_the_domains_stays_as_it_is(stage: Stage) -> None:
+    stage.old.files[rules.PATH] = b"@example.test\tNAMES\nbob\tOK\n"
+    assert rules.PATH not in edits(stage.look()[0])
