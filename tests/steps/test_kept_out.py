@@ -8,6 +8,7 @@ import pytest
 
 from migrator.errors import GoBack
 from migrator.journal import read_state
+from migrator.steps.common import holding
 from tests.engine.bench import Killed
 from tests.steps.simulation import SimulatedHost, simulated
 from tests.steps.stage import queue, queued
@@ -78,6 +79,10 @@ def test_what_was_kept_back_is_released_before_the_old_host_delivers_for_itself_
     assert told.index("stop Sendmail on the new host again") < released
     journal = (bench.folder / "journal.jsonl").read_text()
     assert journal.index("that were kept back in") < journal.index("undone: relay")
+    # Remembered, it would keep a rollback from releasing what a later run keeps back: that one forgets nothing.
+    remembered = [deed.data["remember"] for deed in read_state(bench.folder).deeds]
+    assert [one for one in remembered if holding.HELD in one]
+    assert not [one for one in remembered if f"{holding.HELD}.released" in one]
 
 
 def test_killed_on_the_way_back_the_next_run_goes_on_with_it(bench: Bench, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from migrator.change import Change, Undo
 from migrator.steps.base import Context
@@ -24,7 +25,8 @@ class BringBack(BringMailHome):
         """
         if not opened(context):
             return
-        yield from holding.released(context)
+        # Not remembered, for it bears repetition, and a rollback would take it for what a later run kept back.
+        yield from (replace(change, remember={}) for change in holding.released(context))
         yield from super().changes(context)
         yield Change("note on the new host that all its mail is home", known_script(context), Undo.NOT_NEEDED)
 
