@@ -91,7 +91,8 @@ def lost(context: Context) -> tuple[str, ...]:
     gone = []
     if name not in ("final-copy", "settle"):
         gone.append(
-            f"what came into the old host's mailboxes after {name} ({when}) is on the new host not at all"
+            f"what came into the old host's mailboxes after {name} ({when}) is on the new host not at all, and of what "
+            "came in while that pass ran some may be missing"
         )
     if SUSPENDED in context.memory and context.plan.cutover.strategy == "firewall":
         since = context.memory[SUSPENDED]
@@ -101,11 +102,13 @@ def lost(context: Context) -> tuple[str, ...]:
     elif SUSPENDED in context.memory and OPENED not in context.memory:
         since = context.memory[SUSPENDED]
         gone.append(
-            f"what the old host took since {since} waited in its queue, and none of it is on the new host"
+            f"what the old host took since {since}, and what it had queued before, waited in its queue, and none of it "
+            "is on the new host"
         )
     elif OPENED in context.memory:
         gone.append(
-            "what still waited in the old host's queue (mail for other domains, and late mail) went with it"
+            "what still waited in the old host's queue (mail for other domains, late mail, and what flush had not "
+            "delivered of what was kept back) went with it"
         )
     else:
         gone.append("what waited in the old host's queue went with it")

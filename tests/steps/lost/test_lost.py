@@ -87,6 +87,13 @@ def test_what_the_old_host_kept_back_is_told(tmp_path: Path) -> None:
     told = "\n".join(event.text for event in go_on(bench))
     assert "after sweep (2026-11-29T1" in told
     assert "waited in its queue, and none of it is on the new host" in told
+    assert "what it had queued before" in told
+    assert "came in while that pass ran" in told
+
+
+def test_after_the_new_host_opened_what_flush_had_not_delivered_is_told(tmp_path: Path) -> None:
+    bench = bench_of("hold", tmp_path, "open-to-old")
+    assert "what flush had not delivered" in "\n".join(event.text for event in go_on(bench))
 
 
 def test_where_a_change_on_the_old_host_was_under_way_it_is_not_made_again(tmp_path: Path) -> None:
