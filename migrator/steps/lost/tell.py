@@ -12,6 +12,7 @@ from migrator.errors import HostError, Refused
 from migrator.steps.base import Context, Phase, Question, Step
 from migrator.steps.common import waiting
 from migrator.steps.common.opening import OPENED
+from migrator.steps.lost.ends import ended
 
 OLD_HOST_LOST = "old-host-lost"
 """The word of --force that ends a migration with the new host alone."""
@@ -65,16 +66,17 @@ class TellLost(Step):
         return Question("; ".join(lost(context)), "\n".join(known(context)))
 
     def changes(self, context: Context) -> Iterator[Change]:
-        """Yield a note of each thing that is known."""
+        """Yield a note of each thing that is known, and end the mailboxes that a pass may have left torn."""
         if LOST in context.memory:
             return
         for line in (*lost(context), *known(context)):
             yield Change(line, Note(), Undo.NOT_NEEDED)
+        yield ended(context)
         since = {LOST: context.now().isoformat()}
         yield Change("from now on all goes on without the old host", Note(), Undo.NOT_NEEDED, since)
 
     def verify(self, context: Context) -> None:
-        """Nothing was done, so there is nothing to measure."""
+        """The script fails where a mailbox could not be ended."""
 
 
 def last_pass(context: Context) -> tuple[str, str]:

@@ -1,0 +1,55 @@
+"""A mailbox that was copied in the middle of a message is ended, so that the next message is one of its own."""
+
+from __future__ import annotations
+
+import mailbox
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from migrator.steps.lost.ends import ends_script
+
+WHOLE = b"From a@b.test Mon Nov 30 12:00:00 2026\nSubject: one\n\nbody\n\n"
+NEXT = b"From c@d.test Mon Nov 30 12:01:00 2026\nSubject: next\n\nbody\n\n"
+
+
+def run(folder: Path) -> None:
+    subprocess.run(["sh", "-c", ends_script(str(folder))], check=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    "torn", [b"", b"From c@", b"From x@y.test Mon Nov 30\nSubj", b"From x\nA: b\n\nhalf\n"]
+)
+def test_what_comes_next_is_a_message_of_its_own(tmp_path: Path, torn: bytes) -> None:
+    path = tmp_path / "a" / "it's me"
+    path.parent.mkdir()
+    path.write_bytes(WHOLE + torn)
+    run(tmp_path)
+    once = path.read_bytes()
+    run(tmp_path)
+    assert path.read_bytes() == once
+    assert once.startswith(WHOLE + torn)
+    path.write_bytes(once + NEXT)
+    with closing(mailbox.mbox(path)) as box:
+        assert [message["Subject"] for message in box][-1] == "next"
+    assert [one.name for one in path.parent.iterdir()] == ["it's me"]
+
+
+def test_what_is_no_mbox_stays_as_it_is(tmp_path: Path) -> None:
+    box = tmp_path / "Maildir" / "cur"
+    box.mkdir(parents=True)
+    (box / "1.host:2,S").write_bytes(b"From me to you, no empty line")
+    (tmp_path / "notes").write_bytes(b"Form")
+    (tmp_path / "whole").write_bytes(WHOLE)
+    (tmp_path.parent / "outside").write_bytes(b"From outside")
+    (tmp_path / "link").symlink_to(tmp_path.parent / "outside")
+    run(tmp_path)
+    assert (box / "1.host:2,S").read_bytes() == b"From me to you, no empty line"
+    assert (tmp_path / "whole").read_bytes() == WHOLE
+    assert (tmp_path.parent / "outside").read_bytes() == b"From outside"
+
+
+def test_a_folder_that_is_not_there_is_no_fault(tmp_path: Path) -> None:
+    run(tmp_path / "nothing")
