@@ -68,6 +68,18 @@ def rehearse_the_way_back(lab: Lab) -> None:
     assert (lab.state_path / "journal.jsonl").read_bytes() == journal
 
 
+def edit_the_plan(lab: Lab) -> None:
+    """Take a tree out of the plan and give it the other strategy, which no rollback may go by."""
+    text = lab.plan_path.read_text()
+    for before, after in (
+        ('[[sync]]\nfrom = "/var/spool/mail/"\nto = "/var/spool/mail/"\n', ""),
+        (f'"{lab.strategy}"', '"firewall"' if lab.strategy == "hold" else '"hold"'),
+    ):
+        assert text.count(before) == 1, before
+        text = text.replace(before, after)
+    lab.plan_path.write_text(text)
+
+
 def slow_down(lab: Lab, user: str) -> None:
     """Let deliveries to a user's mailbox on the old host take two seconds, as a full disk or a filter does."""
     lab.shell("old", f"sed -i '1i PAUSE=`sleep 2`' /var/www/web1/user/{user}/.procmailrc")

@@ -1,0 +1,48 @@
+"""A rollback goes by the journal alone: whatever the plan's file says since."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.faults.outcome import Outcome
+from tests.lab.driver import succeed
+from tests.lab.lab import Lab
+from tests.lab.scene import Scene, scene
+from tests.lab.test_rollback import changed, configuration, edit_the_plan
+from tests.lab.world import expect_moved_back
+
+RATE = 6.0
+LAST = "smoke"
+"""The new host has taken mail, and the TTL is still short: all of both hosts' files is put back at once."""
+
+
+def moved(lab: Lab, stage: Scene) -> None:
+    """Migrate until the new host takes mail."""
+    stage.readers.stop()
+    succeed(lab, "run", "--until", LAST, "--yes", "--wait")
+
+
+def expect_home(lab: Lab, outcome: Outcome, stage: Scene, before: dict[str, dict[str, str]]) -> None:
+    """Raise AssertionError where the old host does not serve as before, with every message of meanwhile."""
+    assert "mailer local" in lab.shell("old", "sendmail -bv user01@example.test")
+    assert changed(before, configuration(lab)) == []
+    outcome.settle(stage, home="old")
+    expect_moved_back(lab)
+
+
+def after_an_edit(lab: Lab, outcome: Outcome) -> None:
+    """Migrate, take a tree out of the plan and give it the other strategy, and go back."""
+    before = configuration(lab)
+    with scene(lab, rate=RATE) as stage:
+        moved(lab, stage)
+        edit_the_plan(lab)
+        told = succeed(lab, "rollback", "--yes")
+        assert "the plan was edited since it was run" in told
+        assert "cutover.strategy" in told
+        outcome.hit("the edits are told; mail of the tree came home, and both hosts are as before")
+        expect_home(lab, outcome, stage, before)
+
+
+@pytest.mark.fault("a plan edited before a rollback: a tree taken out, the other strategy")
+def test_hold_goes_back_by_its_own_plan(lab: Lab, outcome: Outcome) -> None:
+    after_an_edit(lab, outcome)
