@@ -6,6 +6,7 @@ import itertools
 import json
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,15 +51,15 @@ def seeded(lab: Lab) -> frozenset[Key]:
     return frozenset(scan(lab, "old").kept)
 
 
-def settle(lab: Lab, seconds: float = 60.0) -> bool:
-    """Wait until both hosts' queues are empty; return whether they are, after at most the seconds.
+def settle(lab: Lab, seconds: float = 60.0, *, roles: Sequence[str] = ("old", "new")) -> bool:
+    """Wait until the hosts' queues are empty; return whether they are, after at most the seconds.
 
     What was put off is tried at once, which Sendmail itself would do after ten minutes.
     """
     began = time.monotonic()
     look = "find /var/spool/mqueue /var/spool/mqueue-client -name '[qQ]f*' | grep -c . || true"
     for turn in itertools.count(1):
-        busy = [role for role in ("old", "new") if int(lab.shell(role, look))]
+        busy = [role for role in roles if int(lab.shell(role, look))]
         if not busy or time.monotonic() > began + seconds:
             return not busy
         for role in busy if turn % QUEUE_RUN_EVERY == 0 else ():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -41,16 +41,17 @@ class Scene:
         )
         self.traffic.messages.append(message)
 
-    def end(self, home: str = "new") -> Account:
+    def end(self, home: str = "new", *, roles: Sequence[str] = ("old", "new")) -> Account:
         """Let the last message be accepted and the queues run dry, and return the account.
 
-        `home` is the host where all mail belongs: the old one after a way back.
+        `home` is the host where all mail belongs: the old one after a way back. `roles` are the hosts whose queues
+        are waited for: one that is lost keeps its own.
         """
         self.readers.stop()
         self.traffic.finish()
         self.old_port.stop()
         self.new_port.stop()
-        settle(self.lab, QUEUE_SECONDS)
+        settle(self.lab, QUEUE_SECONDS, roles=roles)
         here, there = scan(self.lab, home), scan(self.lab, "old" if home == "new" else "new")
         return take(
             # What a migration leaves behind is in its place on the old host.
