@@ -26,7 +26,7 @@ SECONDS = 60.0
 
 PAUSING = """#!/bin/sh
 # Runs rsync, then waits: a pass that takes as long as a test wants.
-case $1 in --version) exec /usr/bin/rsync "$@" ;; esac
+case "$*" in *--version*) exec /usr/bin/rsync "$@" ;; esac
 /usr/bin/rsync "$@"; status=$?
 touch /run/lab-copied
 until [ -e /run/lab-go ]; do sleep 0.05; done
@@ -34,7 +34,7 @@ exit $status
 """
 BREAKING = """#!/bin/sh
 # Is ended, all its processes, in the middle of the large mailbox.
-case $1 in --version) exec /usr/bin/rsync "$@" ;; esac
+case "$*" in *--version*) exec /usr/bin/rsync "$@" ;; esac
 /usr/bin/rsync "$@" & running=$!
 until ls /var/mail/.user09.* >/dev/null 2>&1 || ! kill -0 $running; do sleep 0.02; done
 pkill -SIGNAL -f ^/usr/bin/rsync; wait $running
