@@ -1,9 +1,11 @@
-"""A rollback goes by the journal alone: whatever the plan's file says since."""
+"""A rollback goes by the journal alone: whatever the plan's file says since, whatever this version calls a step."""
 
 from __future__ import annotations
 
 import pytest
 
+from migrator.journal import read_state
+from migrator.steps import ordered
 from tests.faults.outcome import Outcome
 from tests.lab.driver import succeed
 from tests.lab.lab import Lab
@@ -46,3 +48,27 @@ def after_an_edit(lab: Lab, outcome: Outcome) -> None:
 @pytest.mark.fault("a plan edited before a rollback: a tree taken out, the other strategy")
 def test_hold_goes_back_by_its_own_plan(lab: Lab, outcome: Outcome) -> None:
     after_an_edit(lab, outcome)
+
+
+def rename_steps(lab: Lab) -> list[str]:
+    """Let the journal know the steps by other names, as one of another version would; return their names of now."""
+    path = lab.state_path / "journal.jsonl"
+    # What a pass is remembered as may be its step's name, and does not change with it.
+    names = [step.name for step in ordered("hold") if step.name not in read_state(lab.state_path).memory]
+    text = path.read_text()
+    for name in names:
+        text = text.replace(f'"{name}"', f'"former-{name}"')
+    path.write_text(text)
+    return names
+
+
+@pytest.mark.fault("a journal of a step that this version calls otherwise")
+def test_steps_of_other_names_are_undone(lab: Lab, outcome: Outcome) -> None:
+    before = configuration(lab)
+    with scene(lab, rate=RATE) as stage:
+        moved(lab, stage)
+        assert {"close-new", "relay", "open-to-old", "open-new", "move-dns"} <= set(rename_steps(lab))
+        assert "former-relay" in read_state(lab.state_path).steps
+        succeed(lab, "rollback", "--yes")
+        outcome.hit("all steps were undone under their former names, and mail came home")
+        expect_home(lab, outcome, stage, before)
