@@ -7,6 +7,7 @@ import pytest
 from migrator.journal import read_state
 from migrator.steps import ordered
 from tests.faults.outcome import Outcome
+from tests.faults.test_plan import edit
 from tests.lab.driver import succeed
 from tests.lab.lab import Lab
 from tests.lab.scene import Scene, scene
@@ -48,6 +49,22 @@ def after_an_edit(lab: Lab, outcome: Outcome) -> None:
 @pytest.mark.fault("a plan edited before a rollback: a tree taken out, the other strategy")
 def test_hold_goes_back_by_its_own_plan(lab: Lab, outcome: Outcome) -> None:
     after_an_edit(lab, outcome)
+
+
+@pytest.mark.fault("a plan edited before a rollback: a tree taken out, the other strategy")
+def test_firewall_goes_back_by_its_own_plan(firewall_lab: Lab, outcome: Outcome) -> None:
+    after_an_edit(firewall_lab, outcome)
+
+
+@pytest.mark.fault("a plan that cannot be read any more before a rollback")
+def test_a_plan_with_faults_is_not_needed(lab: Lab, outcome: Outcome) -> None:
+    before = configuration(lab)
+    with scene(lab, rate=RATE) as stage:
+        moved(lab, stage)
+        edit(lab, 'strategy = "hold"', 'strategy = "held"')
+        assert "cannot be used now" in succeed(lab, "rollback", "--yes")
+        outcome.hit("the fault is told, and the journal's own plan counts")
+        expect_home(lab, outcome, stage, before)
 
 
 def rename_steps(lab: Lab) -> list[str]:

@@ -96,5 +96,15 @@ def expect_told(stage: Scene, gone: Sequence[Key]) -> None:
 
 
 @pytest.mark.fault("the old host lost for good in the middle of the cutover")
+def test_before_the_final_copy(lab: Lab, outcome: Outcome) -> None:
+    lost_after(lab, outcome, "sweep", "old host's mailboxes after sweep", "old host's queue went with it")
+
+
+@pytest.mark.fault("the old host lost for good in the middle of the cutover")
 def test_after_the_final_copy(lab: Lab, outcome: Outcome) -> None:
     lost_after(lab, outcome, "final-copy", "what the old host took since", "none of it is on the new host")
+
+
+@pytest.mark.fault("the old host lost for good in the middle of the cutover")
+def test_when_the_new_host_is_open_to_it(lab: Lab, outcome: Outcome) -> None:
+    lost_after(lab, outcome, "open-to-old", "what still waited in the old host's queue", "flush had not")

@@ -80,6 +80,16 @@ def edit_the_plan(lab: Lab) -> None:
     lab.plan_path.write_text(text)
 
 
+def expect_a_question(lab: Lab) -> None:
+    """Raise AssertionError where a rollback moves mail back though nobody can be asked, or does anything then."""
+    before, journal = configuration(lab), (lab.state_path / "journal.jsonl").read_bytes()
+    refused = lab.migrate("rollback")
+    assert refused.returncode == 3, refused.stderr
+    assert f"migrate rollback {lab.plan_path} --yes" in " ".join(refused.stderr.split())
+    assert changed(before, configuration(lab)) == []
+    assert (lab.state_path / "journal.jsonl").read_bytes() == journal
+
+
 def slow_down(lab: Lab, user: str) -> None:
     """Let deliveries to a user's mailbox on the old host take two seconds, as a full disk or a filter does."""
     lab.shell("old", f"sed -i '1i PAUSE=`sleep 2`' /var/www/web1/user/{user}/.procmailrc")
@@ -138,7 +148,10 @@ def test_firewall_can_go_back_after_the_end_and_the_new_host_relays_until_caches
         stage.readers.stop()
         succeed(lab, "run", "--yes", "--wait")
         expect_mail_at(stage, lab.place.new)
+        edit_the_plan(lab)
+        expect_a_question(lab)
         told = succeed(lab, "rollback", "--yes")
+        assert "the plan was edited since it was run" in told
         assert "by a timer there" in told
         # The TTL of the end is an hour: until then senders may come to the new host, which hands their mail on.
         expect_mail_at(stage, lab.place.old)
