@@ -47,7 +47,7 @@ def test_a_closed_port_fails(stage: Stage) -> None:
 
 def test_an_open_port_that_takes_no_mail_for_the_domain_fails(stage: Stage) -> None:
     stage.perform()
-    stage.world.mail.answer = lambda address, recipient: (450, "Later")
+    stage.world.mail.answer = lambda address, recipient: (550, "5.7.1 Access denied")
     with pytest.raises(VerifyFailed) as failed:
         stage.verify()
     assert failed.value.expected == "RCPT TO:<user01@example.test> at 198.51.100.10 is answered with 250"
