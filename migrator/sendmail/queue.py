@@ -167,6 +167,27 @@ def elsewhere_command(directories: Sequence[str], domains: Collection[str]) -> t
     return ("sh", "-c", ELSEWHERE, "sh", f"BEGIN {{ {known}}}{_PLAIN}", *_checked(directories))
 
 
+def elsewhere_script(directories: Sequence[str], domains: Collection[str]) -> str:
+    """Given queue directories and any number of domains, return the sh text that does what elsewhere_command does.
+
+    Raise TextError for a directory that is not absolute, and for what is no domain.
+    """
+    if len(domains) <= MANY:
+        return shlex.join(elsewhere_command(directories, domains))
+    in_domains(domains)
+    read = shlex.join(("sh", "-c", ELSEWHERE, "sh", f"{_KNOWN_BY_FILE}{_PLAIN}", *_checked(directories)))
+    return _with_domains([domain.lower() for domain in domains], f"export domains\n{read}")
+
+
+def _with_domains(lines: Collection[str], command: str) -> str:
+    """Return the sh text that runs a command while the file of the variable `domains` holds the lines."""
+    listed = "".join(f"{line}\n" for line in lines)
+    return (
+        f"(\ndomains=$(mktemp) || exit 70\ntrap 'rm -f \"$domains\"' EXIT\n"
+        f"cat >\"$domains\" <<'{_HERE}'\n{listed}{_HERE}\n{command}\n)"
+    )
+
+
 def _checked(directories: Sequence[str]) -> Sequence[str]:
     for directory in directories:
         if not directory.startswith("/") or "\0" in directory:
@@ -183,6 +204,8 @@ _BY_FILE = READER.replace(
     grep -aiF -f "$wanted" | cut -d "$(printf '\\001')" -f 1 | uniq | tr '\\n' '\\000' |""",
 )
 _HERE = "END_OF_THE_DOMAINS"
+_KNOWN_BY_FILE = """BEGIN { while ((getline name < ENVIRON["domains"]) > 0) known[name] = 1 }
+"""
 
 
 def domains_script(directories: Sequence[str], domains: Collection[str]) -> str:
@@ -195,13 +218,8 @@ def domains_script(directories: Sequence[str], domains: Collection[str]) -> str:
     words = reader_command(directories, in_domains(domains))
     if len(domains) <= MANY:
         return shlex.join(words)
-    listed = "".join(f"@{domain}\n" for domain in domains)
     read = shlex.join(("sh", "-c", _BY_FILE, "sh"))
-    return (
-        f"(\ndomains=$(mktemp) || exit 70\ntrap 'rm -f \"$domains\"' EXIT\n"
-        f"cat >\"$domains\" <<'{_HERE}'\n{listed}{_HERE}\n"
-        f'{read} "$domains" {shlex.join(directories)}\n)'
-    )
+    return _with_domains([f"@{domain}" for domain in domains], f'{read} "$domains" {shlex.join(directories)}')
 
 
 def parse_dump(output: str) -> tuple[QueuedMessage, ...]:

@@ -240,3 +240,27 @@ def test_any_number_of_domains_is_read_in_one_call(tmp_path: Path, shell: str, n
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert [message.id for message in queue.parse_dump(done.stdout)] == ["MINE"]
+
+
+@pytest.mark.parametrize("number", [1, 6000])
+@pytest.mark.parametrize("awk", ["mawk", "gawk", "busybox awk"])
+def test_any_number_of_domains_is_left_out_where_the_others_are_read(
+    tmp_path: Path, awk: str, number: int
+) -> None:
+    program, _, applet = awk.partition(" ")
+    found = shutil.which(program)
+    assert found, f"the tests need {program}: .ci/environment installs it"
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/awk").write_text(f'#!/bin/sh\nexec {found} {applet} "$@"\n')
+    (tmp_path / "bin/awk").chmod(0o755)
+    domains = [f"Hosted-domain-number-{index}.example.test" for index in range(number)]
+    (tmp_path / "qfMINE").write_text(f"V8\nS<s@x>\nRPFD:<User@{domains[-1].upper()}>\n.\n")
+    (tmp_path / "qfOTHER").write_text("V8\nS<s@x>\nRPFD:<someone@elsewhere.test>\n.\n")
+    script = queue.elsewhere_script([str(tmp_path)], domains)
+    environment = {"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin", "TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        ["sh", "-s"], input=script, capture_output=True, text=True, timeout=60, check=False, env=environment
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [message.id for message in queue.parse_dump(done.stdout)] == ["OTHER"]
+    assert [path.name for path in tmp_path.glob("tmp*")] == []

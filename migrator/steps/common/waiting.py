@@ -45,8 +45,8 @@ def staying(context: Context, host: HostName = "old") -> tuple[QueuedMessage, ..
     """Return the messages of every kind with a recipient that ends on the host: quarantined and lost ones as well."""
     configuration = parse_cf(context.facts(host).cf)
     domains = frozenset(domain.lower() for domain in context.plan.domains)
-    command = queue.elsewhere_command(configuration.queue_directories, context.plan.domains)
-    found = _dumped(context, host, command)
+    script = queue.elsewhere_script(configuration.queue_directories, context.plan.domains)
+    found = _dumped(context, host, script)
     if not (texts := _outside(found, domains)):
         return ()
     here = _ending_here(context, host, texts)
@@ -57,7 +57,7 @@ def staying(context: Context, host: HostName = "old") -> tuple[QueuedMessage, ..
     }
     if more := more - domains:
         # One message stood for its domain so far; here others of the domain may stay as well, or it alone may.
-        found = tuple(dict.fromkeys((*found, *_read(context, host, queue.in_domains(sorted(more))))))
+        found = tuple(dict.fromkeys((*found, *_read(context, host, sorted(more)))))
         if rest := [text for text in _outside(found, domains) if text not in texts]:
             here |= _ending_here(context, host, rest)
     return tuple(message for message in found if any(one.text in here for one in message.recipients))
@@ -143,13 +143,13 @@ def run_of(messages: Sequence[QueuedMessage]) -> str:
     )
 
 
-def _read(context: Context, host: HostName, wanted: str) -> tuple[QueuedMessage, ...]:
+def _read(context: Context, host: HostName, domains: Sequence[str]) -> tuple[QueuedMessage, ...]:
     directories = parse_cf(context.facts(host).cf).queue_directories
-    return _dumped(context, host, queue.reader_command(directories, wanted))
+    return _dumped(context, host, queue.domains_script(directories, domains))
 
 
-def _dumped(context: Context, host: HostName, command: Sequence[str]) -> tuple[QueuedMessage, ...]:
-    return queue.parse_dump(context.reader(host).inspect(shlex.join(command)).stdout)
+def _dumped(context: Context, host: HostName, script: str) -> tuple[QueuedMessage, ...]:
+    return queue.parse_dump(context.reader(host).inspect(script).stdout)
 
 
 def _recipients(messages: Sequence[QueuedMessage]) -> Iterator[Recipient]:
