@@ -16,7 +16,9 @@ from migrator.steps.common.waiting import AT_ONCE
 from migrator.steps.common.words import some
 
 HELD = "flush.held"
-"""Where the numbers of the messages are remembered that were quarantined."""
+"""Where the numbers of the messages are remembered that were quarantined on the old host."""
+HELD_HOME = "drain-home.held"
+"""The same for the new host, on the way home: the old host's release is none of theirs."""
 
 _RELEASED = f"{HELD}.released"
 _SHOWN = 20
@@ -48,12 +50,12 @@ def held(context: Context, messages: Sequence[QueuedMessage], host: HostName = "
     if reasons:
         ids = [message.id for message in messages if message.id in reasons]
         yield Change(
-            f"keep {len(ids)} messages back (quarantined) that the new host would refuse and the old one would bounce: "
-            f"{some(tuple(told), _SHOWN)}; make the new host take them, then release them on the old one "
-            "(sendmail -Q -qQ -qI and the number)",
+            f"keep {len(ids)} messages back (quarantined) that the {other(host)} host would refuse and the {host} one "
+            f"would bounce: {some(tuple(told), _SHOWN)}; make the {other(host)} host take them, then release them on "
+            f"the {host} one (sendmail -Q -qQ -qI and the number)",
             Shell(host, _each("the other host would refuse it", ids)),
-            Undo.NOT_NEEDED,  # the way home releases them, once the host delivers for itself again
-            {HELD: " ".join((*_kept(context), *ids))},
+            Undo.NOT_NEEDED,  # the way home releases the old host's, once that delivers for itself again
+            {_key(host): " ".join((*_kept(context, host), *ids))},
         )
 
 
@@ -100,5 +102,9 @@ def _parsed(output: str) -> dict[str, int]:
     return {row[1]: int(row[2]) for row in rows if len(row) == 3 and row[2].isascii() and row[2].isdecimal()}
 
 
-def _kept(context: Context) -> list[str]:
-    return host_text.words(context.memory.get(HELD, ""))
+def _key(host: HostName) -> str:
+    return HELD if host == "old" else HELD_HOME
+
+
+def _kept(context: Context, host: HostName = "old") -> list[str]:
+    return host_text.words(context.memory.get(_key(host), ""))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from migrator import host_text
 from migrator.change import Change, Shell, Undo
 from migrator.steps.base import Context, Phase, Step
 from migrator.steps.common import holding, waiting
@@ -24,12 +25,18 @@ class DrainHome(Step):
     attempts = 10  # a message that is deferred once is tried again
 
     def changes(self, context: Context) -> Iterator[Change]:
-        """Yield the waits, and a run of the new host's queue for the domains."""
+        """Yield the waits, what is kept back for the old host would refuse it, and a run of the new host's queue."""
         if not opened(context):
             return
         yield from holding.released(context)
         yield from drained(context, "new", earlier=GENERATIONS)
-        if found := waiting.queued(waiting.for_domains(context, "new")):
+        found = waiting.queued(waiting.for_domains(context, "new"))
+        kept: set[str] = set()
+        if found:
+            for change in holding.held(context, found, "new"):
+                yield change
+                kept.update(host_text.words(change.remember[holding.HELD_HOME]))
+        if found := tuple(message for message in found if message.id not in kept):
             yield Change(
                 f"deliver {len(found)} messages that the new host queued",
                 Shell("new", waiting.run_for_domains(context, "new"), timeout=RUN),

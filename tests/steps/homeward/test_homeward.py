@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from migrator.change import AddressSet, BringHome, Note, Undo
+from migrator.change import AddressSet, BringHome, Note, Shell, Undo
 from migrator.errors import NotReady, Refused, VerifyFailed
 from migrator.plan import DnsPlan
 from migrator.steps.base import Phase, Step
+from migrator.steps.common.holding import HELD, HELD_HOME
 from migrator.steps.common.opening import CACHED, OPENED
 from migrator.steps.common.relaying import PROBE
 from migrator.steps.homeward import homeward
@@ -112,6 +113,28 @@ class TestDrainHome:
             "deliver 1 messages that the new host queued",
         ]
         assert "-qR@example.test" in script(stage.look()[1])
+
+    def test_what_the_old_host_would_refuse_is_kept_back_and_told(self) -> None:
+        stage = staged(DrainHome())
+        stage.memory[HELD] = "Z9"  # what flush kept on the old host is another matter
+        queue(stage.new, queued("qfA1", "user01@example.test"), queued("qfB2", "onlynew@example.test"))
+        stage.new.on("RCPT TO", "refused onlynew@example.test 550 5.1.1 User unknown\n")
+        kept, run = stage.look()[-2:]
+        assert isinstance(kept.do, Shell)
+        assert kept.do.host == "new"
+        assert script(kept) == "sendmail '-Qthe other host would refuse it' -qIB2\n"
+        assert "onlynew@example.test (550 5.1.1 User unknown)" in kept.summary
+        assert "that the old host would refuse and the new one would bounce" in kept.summary
+        assert kept.remember == {HELD_HOME: "B2"}
+        assert run.summary == "deliver 1 messages that the new host queued"
+
+    def test_nothing_is_run_where_the_old_host_would_refuse_all(self) -> None:
+        stage = staged(DrainHome())
+        queue(stage.new, queued("qfB2", "onlynew@example.test"))
+        stage.new.on("RCPT TO", "refused onlynew@example.test 550 5.1.1 User unknown\n")
+        assert [script(one) for one in stage.look()] == [
+            "sendmail '-Qthe other host would refuse it' -qIB2\n"
+        ]
 
     def test_what_stays_in_its_queue_is_named(self) -> None:
         stage = staged(DrainHome())
