@@ -40,7 +40,11 @@ take() { # locks a mailbox; a lock of this migration is one that a crash left, f
         if [ "$(head -c 80 -- "./$1.lock")" = "$mark" ] ||
             [ -n "$(find "./$1.lock" -maxdepth 0 -mmin +@STALE@)" ]; then rm -f -- "./$1.lock"; fi
     fi
-    (set -C; exec 7>"./$1.lock" && { printf '%s\n' "$mark" >&7; exit 0; }) 2>/dev/null || return 1
+    # A shell's noclobber opens what a link of the user leads to where that is a device or a pipe; O_EXCL does not.
+    if ! said=$(printf '%s\n' "$mark" | dd of="./$1.lock" conv=excl 2>&1); then
+        case $said in *'File exists'*) ;; *) rm -f -- "./$1.lock" ;; esac
+        return 1
+    fi
     if [ ! -f "./$1" ]; then return 0; fi
     # A shell cannot hold a lock of fcntl; it can see one.
     if grep -q "POSIX .*:$(stat -c %i -- "./$1") " /proc/locks 2>/dev/null ||
@@ -49,7 +53,8 @@ take() { # locks a mailbox; a lock of this migration is one that a crash left, f
 release() { rm -f -- "./$1.lock"; exec 8<&-; }
 create() { # an empty mailbox with the owner and mode of the copy: who owns the folder cannot put another file there
     mode=$(stat -c %a -- "$2") && owner=$(stat -c %u:%g -- "$2") || return 1
-    (set -C; umask "$(printf %o $((0777 & ~0$mode)))"; exec 7>"./$1" && chown -- "$owner" /proc/self/fd/7)
+    (set -C; umask "$(printf %o $((0777 & ~0$mode)))"; exec 7>"./$1" && [ -f /proc/self/fd/7 ] &&
+        chown -- "$owner" /proc/self/fd/7)
 }
 write() { dd of="./$1" bs=64k oflag=append,nofollow conv=notrunc,nocreat,fsync 2>"$home/error"; }
 kept() { rm -rf "$home/append" "$home/append.new"; }

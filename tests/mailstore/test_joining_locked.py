@@ -67,6 +67,25 @@ class TestLocks:
         assert not (host.tree / "user01.lock").exists()
         assert host.merge(None, COPY + message(3))[0].added == {0: 1}
 
+    @pytest.mark.parametrize("shell", SHELLS)
+    def test_a_lock_that_is_a_link_to_no_regular_file_is_respected_and_not_written_through(
+        self, host: OldHost, shell: str
+    ) -> None:
+        # Whoever owns the folder could have root write to a disk, or wait for ever at a pipe.
+        host.mailbox("user01", COPY)
+        pipe = host.root / "pipe"
+        os.mkfifo(pipe)
+        (host.tree / "user01.lock").symlink_to(pipe)
+        reading = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+        try:
+            said, content = host.merge(None, COPY + message(3), shell=shell)
+            with pytest.raises(BlockingIOError):
+                os.read(reading, 100)
+        finally:
+            os.close(reading)
+        assert (said.locked, content) == ([0], COPY)
+        assert (host.tree / "user01.lock").is_symlink()
+
     def test_a_message_before_one_that_is_being_delivered_is_not_doubled(self, host: OldHost) -> None:
         # procmail writes the first byte of a message alone, and the rest when the clock has ticked.
         late = message(9)

@@ -8,13 +8,14 @@ from migrator.change import Change, Shell, Undo
 from migrator.steps.base import Context
 
 # RFC 4155: a message begins at a line "From " after an empty one. Behind half a message the next would be part of it.
-# -execdir follows no link that a user puts in the place of a folder; what is written to is held against its name.
+# -execdir follows no link that a user puts in the place of a folder; what is written to is held against its name. The
+# lock is made by dd: a shell's noclobber opens what a link leads to, and waits for ever where that is a pipe.
 _SCRIPT = r"""find . -type f ! -name '*.lock' -size +4c ! -path '*/cur/*' ! -path '*/new/*' -execdir sh -c '
 whole() { [ "$(tail -c 2 -- "$1" | od -An -tx1 | tr -d " \n")" = 0a0a ]; }
 for path; do
     if [ "$(head -c 5 -- "$path" 2>/dev/null | tr -d "\000")" != "From " ] || whole "$path"; then continue; fi
     tries=30
-    until (set -C; : >"$path.lock") 2>/dev/null; do
+    until dd if=/dev/null of="$path.lock" conv=excl 2>/dev/null; do
         if [ -n "$(find "$path.lock" -maxdepth 0 -type f -mmin +5 2>/dev/null)" ]; then rm -f -- "$path.lock"; fi
         tries=$((tries - 1))
         if [ $tries -le 0 ]; then echo "$path is locked by another program" >&2; exit 1; fi

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mailbox
+import os
 import subprocess
 from contextlib import closing
 from pathlib import Path
@@ -53,3 +54,23 @@ def test_what_is_no_mbox_stays_as_it_is(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_no_fault(tmp_path: Path) -> None:
     run(tmp_path / "nothing")
+
+
+def test_a_lock_that_is_a_link_to_a_pipe_is_a_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "sleep").symlink_to("/bin/true")
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    box = tmp_path / "boxes" / "user01"
+    box.parent.mkdir()
+    box.write_bytes(WHOLE + b"From c@")
+    os.mkfifo(tmp_path / "pipe")
+    (box.parent / "user01.lock").symlink_to(tmp_path / "pipe")
+    reading = os.open(tmp_path / "pipe", os.O_RDWR | os.O_NONBLOCK)
+    try:
+        with pytest.raises(subprocess.CalledProcessError):
+            run(box.parent)
+    finally:
+        os.close(reading)
+    assert box.read_bytes() == WHOLE + b"From c@"
+    assert (box.parent / "user01.lock").is_symlink()
