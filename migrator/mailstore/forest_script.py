@@ -80,9 +80,11 @@ each_tree() {
         each_of_worker "$worker" "$@" &
         workers="$workers $!"
     done
-    [ -z "$workers" ] || wait $workers
+    ended_by=0
+    for worker in $workers; do wait "$worker" || ended_by=$?; done
     failed=$(head -n 1 "$work/each/failed" 2>/dev/null)
-    [ -n "$failed" ] || return 0
+    # One that was killed wrote no line, and on a full disk none could: its trees were not passed over all the same.
+    [ -n "$failed" ] || return $ended_by
     cat "$work/each/${failed% *}.said" >&2
     return "${failed#* }"
 }
@@ -94,7 +96,7 @@ each_of_worker() {
         "$@" >"$work/each/$tree.out" 2>"$work/each/$tree.said" </dev/null
         status=$?
         if [ $status -eq @VANISHED@ ] && [ $vanishing -eq 1 ]; then status=0; fi
-        if [ $status -ne 0 ]; then echo "$tree $status" >>"$work/each/failed"; fi
+        if [ $status -ne 0 ]; then echo "$tree $status" >>"$work/each/failed"; return $status; fi
     done <"$worker"
 }
 figures_of_each() { find "$work/each" -name '*.out' -exec cat {} + 2>/dev/null | streams_figures; }

@@ -227,6 +227,17 @@ def test_a_tree_that_is_not_there_is_no_empty_one(copied: Wood) -> None:
     assert (Path(copied.trees[2].target) / "mbox").exists()
 
 
+@pytest.mark.parametrize("how", ["killed", "full"])
+def test_a_worker_that_could_not_say_why_it_ended_did_not_succeed(wood: Wood, how: str) -> None:
+    # Killed for want of memory with its rsync, or unable to write to a disk that has no room any more.
+    each = f"{wood.state}/unit/pass-all/each"
+    deed = "kill -s KILL $PPID" if how == "killed" else f"mkdir -p {each}/failed; exit 11"
+    program(wood.root / "bin/rsync", f"#!/bin/sh\n[ $1 != --version ] || exit 0\n{deed}\n")
+    done = wood.run(wood.planned().whole())
+    assert done.returncode not in (0, CANNOT_TELL)
+    assert not (Path(wood.state) / "unit/here-all").exists()
+
+
 def test_what_stays_behind_is_that_of_each_tree(copied: Wood) -> None:
     for index in (1, 2):
         for name in ("bak", "top", "x.lock", "u1/bak"):
