@@ -78,8 +78,10 @@ def _targets(both: Both, own: Places) -> Iterator[Finding]:
             yield both.new.failed(
                 _NAME, f"{tree.target} leads to {root}: {error}", "correct `to` in the plan"
             )
-        for other, beside in zip(trees[:index], own.roots[:index], strict=True):
-            if places.overlaps(root, beside):
+        for number, (other, beside) in enumerate(zip(trees, own.roots, strict=True)):
+            # Of two links, the later one tells; a folder itself tells nothing, wherever it stands in the plan.
+            plain = beside == other.target.rstrip("/")
+            if (number < index or (plain and number > index)) and places.overlaps(root, beside):
                 text = (
                     f"{tree.target} leads into {other.target}: each would delete what the other one brought"
                 )

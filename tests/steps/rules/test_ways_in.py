@@ -103,7 +103,10 @@ def test_a_link_that_leads_a_tree_into_the_system_or_into_another_tree(tmp_path:
     (refused,) = found(world(SyncTree("/srv/etc/", f"{tmp_path}/etc/")))
     assert "/etc is the new host's own" in refused.text
     trees = SyncTree("/srv/a/", f"{tmp_path}/a/"), SyncTree("/srv/b/", f"{tmp_path}/b/")
-    assert any("each would delete what the other one brought" in one.text for one in found(world(*trees)))
+    for order in (trees, trees[::-1]):
+        told = [one.text for one in found(world(*order)) if "each would delete" in one.text]
+        assert len(told) == 1
+        assert f"{tmp_path}/b/ leads into {tmp_path}/a/" in told[0]
 
 
 @pytest.mark.parametrize(
