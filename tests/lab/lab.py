@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -182,11 +183,29 @@ class Lab:
     def migrate(
         self, command: str, *options: str, plan: Path | None = None, seconds: float = 300.0
     ) -> subprocess.CompletedProcess[str]:
-        """Run `migrate` to its end, within the seconds, and return what it wrote and its exit code."""
+        """Run `migrate` to its end, within the seconds, and return what it wrote and its exit code.
+
+        Raise AssertionError where it does not end by then, with what it wrote and where each thread of it stood.
+        """
         argv = self.migrate_argv(command, *options, plan=plan)
-        return subprocess.run(
-            argv, cwd=PROJECT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds
+        process = subprocess.Popen(
+            argv,
+            cwd=PROJECT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONFAULTHANDLER": "1"},
         )
+        try:
+            stdout, stderr = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGABRT)  # faulthandler(3): every thread tells where it stands
+            stdout, stderr = process.communicate()
+            raise AssertionError(
+                f"migrate {command} had not ended after {seconds:.0f} s:\n{stdout}\n{stderr}"
+            ) from None
+        return subprocess.CompletedProcess(argv, process.returncode, stdout, stderr)
 
     def wait_until_ready(self) -> None:
         """Return when every host answers. Raise TimeoutError with the log of one that does not."""
