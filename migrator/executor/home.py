@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -14,6 +15,7 @@ from migrator.hosts.script import BUSY, LOCK_WAIT, lock_file
 from migrator.hosts.spool import Spool
 from migrator.hosts.tunnel import Tunnelled, carry, lines_of, rehearse
 from migrator.mailstore import home, joining, messages, rsync
+from migrator.mailstore.entering import ENTER
 from migrator.mailstore.home import Entry, Homeless
 from migrator.mailstore.spared import Spared
 from migrator.plan import Plan, SyncTree
@@ -156,6 +158,7 @@ class Homecoming:
             f"{{ echo 'another script of this migration still runs' >&2; exit {BUSY}; }}\n"
         )
         target = f"{self._home}/{inside}/" if inside else self._here
+        lock += f"{ENTER}(enter_tree {shlex.quote(target)}) || exit 1\n"
         words = home.carrying_words(self._home, basis=self._here if inside else "")
         self._expect(
             carry(self._new, self._old, words, source=self._there, target=target, lock=lock), "carry home"

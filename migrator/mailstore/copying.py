@@ -14,6 +14,7 @@ from migrator.mailstore import arrivals, compare, progress, removing, rsync, str
 from migrator.mailstore import spared as hosts_own
 from migrator.mailstore.access import LOAD, LOOK, SIZES
 from migrator.mailstore.copying_script import FUNCTIONS
+from migrator.mailstore.entering import ENTER
 from migrator.mailstore.excludes import Untranslatable, prune
 from migrator.mailstore.look import old_script
 from migrator.mailstore.restraint import Restraint
@@ -127,6 +128,7 @@ class Pass:
             + streams.functions()
             + f"all_sizes() {{\n{self._sizes()}}}\n"
             + self._rsyncs()
+            + ENTER
             + removing.FUNCTIONS
             + FUNCTIONS
         )

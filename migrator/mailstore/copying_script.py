@@ -22,7 +22,8 @@ FEW = 10
 
 # Given `number`, `state`, `work`, `target`, `log`, `delete`, `share`, `quick`, `prune`, `spared`; `ask`, which asks the
 # look of the old host, and `able_there`, what its rsync can; `copy_all`, `rehearse_all`, and `copy_listed`,
-# `prove_listed` of the names on standard input; the functions of compare and of streams, and how many at most.
+# `prove_listed` of the names on standard input; `enter_tree`; the functions of compare and of streams, and how many at
+# most.
 FUNCTIONS = (
     r"""now() { date +%s.%N; }
 encoded() { tr '\n\000' '\001\n'; }
@@ -43,7 +44,7 @@ begin() {
 }
 unnamed() { sed -z '/^\.$/d'; }
 made() {
-    [ -d "$target" ] || mkdir -p -- "$target" || exit 1
+    (enter_tree "$target" make) || exit 1
     # rsync would go on without a log that it cannot write, and what it copied would look like mail of the new host.
     (umask 077; mkdir -p "$state" && : >>"$log") || exit 1
 }
@@ -61,6 +62,7 @@ ended() { # file
     if [ "$(tail -n 1 "$1")" != end ]; then echo 'what the old host says was cut off' >&2; exit @CUT@; fi
 }
 run() { # an rsync: its progress and its figures are told, and a failure is the end
+    (enter_tree "$target") || exit 1
     telling "$work/printed" "$@"
     status=$?
     bytes=$((bytes + $(figure 'Literal data' "$work/printed")))
@@ -108,7 +110,7 @@ look() { # base: what changed there since, and whether all that changed here is 
     fi
     ask changed "$1" "$token" >"$work/stream" 2>"$work/said" &
     asking=$!
-    cd "$target" || exit 1
+    enter_tree "$target" || exit 1
     foreign "$state/here-$number" "$state/touched-$number" >"$work/foreign" || exit @CANNOT_TELL@
     wait $asking
     told $?
@@ -200,12 +202,12 @@ whole_pass() {
     written whole
 }
 standing() { # what stood there before the first pass may have the size and time of mail, and another content
-    (cd "$target" && eval "find . $prune -type f -print0") >"$work/standing" || exit 1
+    (enter_tree "$target" && eval "find . $prune -type f -print0") >"$work/standing" || exit 1
     run copy_listed $checksum <"$work/standing"
     : >"$stood" || exit 1
 }
 noted() { # how the tree is here now: what changes from now on without a pass, others changed
-    cd "$target" && note_here "$state/here-$number" && : >"$state/touched-$number" || exit 1
+    enter_tree "$target" && note_here "$state/here-$number" && : >"$state/touched-$number" || exit 1
 }
 equal() { # of what changed since the first pass contents are compared, for size and time can lie; then it is noted
     asked recent recent

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from migrator.mailstore import arrivals, compare, forest, notes, progress, removing, rsync, streams
 from migrator.mailstore.access import LOAD, LOOK_ALL
 from migrator.mailstore.copying_script import FUNCTIONS
+from migrator.mailstore.entering import ENTER
 from migrator.mailstore.forest_script import FUNCTIONS as TOGETHER
 from migrator.mailstore.way import Way
 from migrator.plan import CopyPlan, SyncTree
@@ -75,6 +76,7 @@ class ForestPass:
             + progress.TELL
             + streams.functions()
             + self._rsync()
+            + ENTER
             + removing.FUNCTIONS
             + FUNCTIONS
             + forest.FARM
@@ -106,6 +108,7 @@ class ForestPass:
         proof = words(dry_run=True, itemize=True, checksum=True, keep_younger=False)
         return (
             "rsync_of_tree() {\n    kind=$1\n    shift\n    kept=\n"
+            '    (enter_tree "$there") || return 1\n'
             '    if [ -n "$attributes" ] && grep -qx "$tree" "$state/capable"; then kept=$attributes; fi\n'
             f"    case $kind in whole*)\n{excluding} ;;\n    esac\n    case $kind in\n"
             f'    whole) {whole} $kept "$@" {way} ;;\n'

@@ -6,7 +6,7 @@ from migrator.mailstore.copying_script import FEW, MOST, TOO_MANY
 from migrator.mailstore.rsync import VANISHED
 
 # Given the folder `target` with a link to each tree, `listed` (a line `NUMBER FOLDER` for each), `state`, and `most`,
-# how many rsyncs run at once; `rsync_of_tree KIND OPTION...`, which copies the tree `tree` into `there`.
+# how many rsyncs run at once; `enter_tree`; `rsync_of_tree KIND OPTION...`, which copies the tree `tree` into `there`.
 FUNCTIONS = (
     r"""
 all_trees() { printf '%s\n' "$listed"; }
@@ -17,7 +17,7 @@ some_trees() { # of the numbers on standard input
 made() {
     all_trees >"$work/all" || exit 1
     while read -r tree there; do
-        [ -d "$there" ] || mkdir -p -- "$there" || exit 1
+        [ -d "$there" ] || (enter_tree "$there" make) || exit 1
         # rsync would go on without a log that it cannot write, and what it copied would look like mail of the new host.
         (umask 077; : >>"$state/copied-$tree.log") || exit 1
     done <"$work/all"
@@ -46,17 +46,22 @@ few() { # none of the trees may lose more than its share; given are the numbers 
 remove_each() { # a test of find: in each tree by itself, from its own folder
     parted >"$work/parted" || exit 1
     while read -r tree there; do
-        plain <"$work/lists/$tree" | (cd -P -- "$there" && xargs -0 -r sh -c "$removing" sh "$(pwd -P)" "$1") || exit 1
+        plain <"$work/lists/$tree" |
+            (enter_tree "$there" && xargs -0 -r sh -c "$removing" sh "$(pwd -P)" "$1") || exit 1
     done <"$work/parted"
 }
 own_folder() { # of each tree that changed itself gets the time, the mode and the owner that the look told
     encoded <"$work/fetch" | grep '^\./[0-9]*$' >"$work/roots"
     sed -n 's/^root \(.*\)\/$/\1/p' "$work/stream" >"$work/own"
-    awk 'stage == "roots" { own[$0]; next } $4 in own' stage=roots "$work/roots" stage=own "$work/own" >"$work/due"
-    while read -r time mode owner path; do
-        case $time,$mode,$path in *[!0-9.,/]*) continue ;; esac
-        case $owner in -*|*[!A-Za-z0-9._:-]*) ;; *) chown "$owner" "$path/" 2>/dev/null ;; esac
-        chmod "$mode" "$path/" && touch -d "@$time" "$path/" || exit 1
+    awk 'stage == "roots" { own[$0]; next }
+        stage == "all" { folder = $0; sub(/^[0-9]* /, "", folder); there["./" $1] = folder; next }
+        $4 in own && $4 in there { print $1, $2, $3, there[$4] }
+    ' stage=roots "$work/roots" stage=all "$work/all" stage=own "$work/own" >"$work/due"
+    while read -r time mode owner there; do
+        case $time,$mode in *[!0-9.,]*) continue ;; esac
+        enter_tree "$there" || exit 1
+        case $owner in -*|*[!A-Za-z0-9._:-]*) ;; *) chown "$owner" . 2>/dev/null ;; esac
+        chmod "$mode" . && touch -d "@$time" . || exit 1
     done <"$work/due" || exit 1
 }
 able() { # which attributes both hosts can keep, as words of rsync; noted is for which trees

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from migrator.mailstore.entering import ENTER
 from migrator.mailstore.messages import FUNCTIONS, RANGES, opening
 
 PATIENCE = 60
@@ -201,7 +202,8 @@ def join_script(tree: str, paths: Sequence[str], *, home: str, name: str, patien
     boxes = "".join(_box(number, path) for number, path in enumerate(paths))
     return (
         f"home={shlex.quote(home)}\nmark={shlex.quote(f'migrate {name}')}\npatience={patience}\n"
-        f'root=$(cd -P -- {shlex.quote(tree)} && pwd -P) || exit 1\numask 022\nmkdir -p -m 700 "$home" || exit 1\n'
+        f"{ENTER}root=$(enter_tree {shlex.quote(tree)} && pwd -P) || exit 1\n"
+        'umask 022\nmkdir -p -m 700 "$home" || exit 1\n'
         f"pending='{' '.join(map(str, range(len(paths))))}'\nranges={shlex.quote(RANGES)}\n"
         f"{FUNCTIONS}{_functions(patience)}"
         f"box() {{\ncase $1 in\n{boxes}esac\n}}\n{_LOOP}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from migrator.mailstore import arrivals
+from migrator.mailstore import arrivals, entering
 from migrator.mailstore import spared as hosts_own
 from migrator.mailstore.access import TREE
 from migrator.plan import CopyPlan, SyncTree
@@ -144,6 +144,7 @@ def cause(said: str) -> str:
 
 
 _CAUSES = (
+    (re.compile(re.escape(entering.SAID)), entering.ADVICE),
     (
         re.compile(r"unknown option|unrecognized option|unknown --info item", re.IGNORECASE),
         "an rsync does not know an option that the copy needs: bring it up to date, rsync 3.1 (2013) and newer know it",

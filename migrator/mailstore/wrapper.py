@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 
 from migrator.mailstore.access import HELLO, KNOCK, LOAD, LOOK, LOOK_ALL, SIZES, TREE
+from migrator.mailstore.entering import ENTER
 from migrator.mailstore.restraint import Restraint
 from migrator.plan import SyncTree
 
@@ -24,7 +25,10 @@ NUMBERED_OPTIONS = ("--timeout", "--bwlimit", "--max-delete")
 """Those that are followed by `=` and a number."""
 
 # Sizes of whole folders; what goes away meanwhile is no failure.
-_SIZES = 'cd -- "$tree" && { find . -mindepth 1 -maxdepth 1 -print0 | du -s -b -0 --files0-from=- 2>/dev/null || :; }'
+_SIZES = (
+    'enter_tree "$tree" && { find . -mindepth 1 -maxdepth 1 -print0 | '
+    "du -s -b -0 --files0-from=- 2>/dev/null || :; }"
+)
 
 # Below the load, which attributes of a file this rsync can carry.
 _LOAD = (
@@ -52,7 +56,7 @@ def wrapper_script(
     everything else.
     """
     gentle = restraint or Restraint()
-    enter = 'cd -- "$tree" && exec rsync --server --sender "$@" . .'
+    enter = 'enter_tree "$tree" && exec rsync --server --sender "$@" . .'
     run = f"tree=$1; shift\n{gentle.governor_script()}{enter}"
     once_more = (
         f'if [ "${{1-}}" = together ]; then\nshift\neval "$shared"\n{together}\nexit\nfi\n'
@@ -66,6 +70,7 @@ set -f
 umask 077
 LC_ALL=C; export LC_ALL
 shared={shlex.quote(shared)}
+entering={shlex.quote(ENTER)}
 {once_more}refuse() {{ echo 'this key only reads the trees of the migration {name}' >&2; exit 1; }}
 asked=${{SSH_ORIGINAL_COMMAND-}}
 case $asked in
@@ -92,10 +97,10 @@ esac
         ;;
     {SIZES}*)
         if [ $# -ne 1 ]; then refuse; fi
-        {start} sh -c {shlex.quote("tree=$1; " + _SIZES)} sh "$tree"
+        {start} sh -c "$entering"{shlex.quote("tree=$1; " + _SIZES)} sh "$tree"
         ;;
 esac
-{_OPTIONS}{start} sh -c {shlex.quote(run)} sh "$tree" "$@"
+{_OPTIONS}{start} sh -c "$entering"{shlex.quote(run)} sh "$tree" "$@"
 """
 
 
@@ -104,8 +109,8 @@ def _cases(trees: Sequence[SyncTree], looks: Sequence[str]) -> str:
     for index, tree in enumerate(trees):
         look = ""
         if index < len(looks) and looks[index]:
-            begin, end = shlex.quote(f"tree=$1; shift\n{looks[index]}\n"), '\ncd -- "$tree" && look "$@"'
-            look = f'        look={begin}"$shared"{shlex.quote(end)}\n'
+            begin, end = shlex.quote(f"tree=$1; shift\n{looks[index]}\n"), '\nenter_tree "$tree" && look "$@"'
+            look = f'        look={begin}"$shared$entering"{shlex.quote(end)}\n'
         cases += (
             f"    {TREE}{index}|{LOOK}{index}|{SIZES}{index})\n"
             f"        tree={shlex.quote(tree.source)}\n{look}        ;;\n"

@@ -81,6 +81,7 @@ class Stage:
     ) -> Output:
         assert (sender.name, receiver.name) == ("new", "old")
         assert "flock -w" in lock
+        assert lock.endswith(f"(enter_tree {target}) || exit 1\n")
         self.words.append(words)
         self.deeds.append(f"carry to {target}")
         return self.carried

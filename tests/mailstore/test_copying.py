@@ -12,6 +12,7 @@ import pytest
 
 from migrator.mailstore.copying import Pass, look_of
 from migrator.mailstore.copying_script import CANNOT_TELL, CUT, FOREIGN, TOO_MANY
+from migrator.mailstore.entering import SAID
 from migrator.mailstore.progress import parse_progress, parse_statistics
 from migrator.mailstore.way import Way
 from migrator.plan import CopyPlan, SyncTree
@@ -391,3 +392,44 @@ def test_a_folder_that_becomes_a_link_before_its_files_are_removed_leads_out_of_
     between.run(script)
     assert (between.new / "u").is_symlink()
     assert (between.root / "outside/passwd").exists()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="gives a link to a user")
+@pytest.mark.parametrize("kind", ["whole", "deleting", "changed", "differences"])
+def test_a_user_who_swaps_the_folder_of_a_tree_for_a_link_leads_no_pass_elsewhere(
+    between: Between, kind: str
+) -> None:
+    between.equal()
+    (between.root / "etc").mkdir()
+    (between.root / "etc/passwd").write_text("of the system")
+    (between.old / "new").write_text("mail")
+    between.new.rename(between.root / "aside")
+    between.new.symlink_to("etc")
+    os.lchown(between.new, 65534, 65534)
+    scripts = {
+        "whole": between.planned.whole(),
+        "deleting": between.deleting().whole(),
+        "changed": between.changed(delete=True),
+        "differences": between.differences(),
+    }
+    done = between.run(scripts[kind])
+    assert done.returncode == 1
+    assert f"{SAID} {between.new}" in done.stderr
+    assert between.told() == []
+    assert [path.name for path in (between.root / "etc").iterdir()] == ["passwd"]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="gives a link to a user")
+def test_a_folder_that_is_swapped_between_the_look_and_the_copy_is_seen(between: Between) -> None:
+    between.equal()
+    (between.root / "etc").mkdir()
+    (between.old / "new").write_text("mail")
+    new, aside = f'"{between.new}"', f"'{between.root}/aside'"
+    swapped = f"mv {new} {aside}; ln -s etc {new}; chown -h nobody {new}\n"
+    script = between.changed(delete=True).replace(
+        '    if [ -s "$work/wanted" ]; then\n', f"{swapped}    if true; then\n"
+    )
+    assert swapped in script
+    done = between.run(script)
+    assert (done.returncode, between.told()) == (1, [])
+    assert SAID in done.stderr

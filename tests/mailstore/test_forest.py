@@ -14,6 +14,7 @@ import pytest
 
 from migrator.mailstore import arrivals, forest, rsync
 from migrator.mailstore.copying_script import CANNOT_TELL, FOREIGN, TOO_MANY
+from migrator.mailstore.entering import SAID
 from migrator.mailstore.excludes import prune
 from migrator.mailstore.forest_pass import ForestPass
 from migrator.mailstore.look import old_functions, old_head
@@ -225,6 +226,37 @@ def test_a_tree_that_is_not_there_is_no_empty_one(copied: Wood) -> None:
     assert done.returncode == 1
     assert "t 2" in done.stderr
     assert (Path(copied.trees[2].target) / "mbox").exists()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="gives a link to a user")
+@pytest.mark.parametrize("kind", ["whole", "deleting", "changed", "emptied", "rooted"])
+def test_a_user_who_swaps_the_folder_of_a_tree_for_a_link_leads_no_pass_elsewhere(
+    copied: Wood, kind: str
+) -> None:
+    here = Path(copied.trees[2].target)
+    outside = copied.root / "etc"
+    outside.mkdir()
+    subprocess.run(["cp", "-a", "--", f"{here}/.", str(outside)], check=True)
+    script = copied.planned(delete=kind != "whole").changed()
+    if kind in ("whole", "deleting"):
+        script = copied.planned(delete=kind == "deleting").whole()
+    if kind == "emptied":
+        (source(copied, 2) / "mbox").unlink()
+    elif kind == "rooted":
+        source(copied, 2).chmod(0o777)
+    else:
+        (source(copied, 2) / "mbox").write_text("of a user")
+    before = trees.told(outside)
+    here.rename(copied.root / "aside")
+    here.symlink_to(outside)
+    os.lchown(here, 65534, 65534)
+    # What is only looked at may be seen through the link, and counts as changed by others; nothing is written.
+    pretended = script.replace('if [ -s "$work/foreign" ]', "if false")
+    done = copied.run(pretended)
+    assert done.returncode == 1, done.stderr
+    assert SAID in done.stderr
+    assert trees.told(outside) == before
+    assert copied.run(script).returncode not in (0, CANNOT_TELL)
 
 
 @pytest.mark.parametrize("how", ["killed", "full"])

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from migrator.mailstore.entering import SAID
 from migrator.mailstore.joining import Joined, parse_joined
 from tests.hosts.shell import SHELLS, each_shell
 from tests.mailstore.mailboxes import COPY, NAME, OldHost, identities, message
@@ -182,6 +183,17 @@ class TestNames:
         host.tree.rename(host.root / "mail")
         host.tree.symlink_to("mail")
         assert host.merge(COPY, COPY + message(3))[0].added == {0: 1}
+
+    @pytest.mark.skipif(os.getuid() != 0, reason="gives a link to a user")
+    def test_a_tree_that_a_user_swapped_for_a_link_gets_nothing(self, host: OldHost) -> None:
+        host.mailbox("box", COPY)
+        host.tree.rename(host.root / "outside")
+        host.tree.symlink_to("outside")
+        os.lchown(host.tree, 65534, 65534)
+        host.arrive("box", COPY + message(3))
+        with pytest.raises(AssertionError, match=SAID):
+            host.join("box")
+        assert (host.root / "outside/box").read_bytes() == COPY
 
     def test_what_is_no_mailbox_on_the_old_host_stays_and_is_told(self, host: OldHost) -> None:
         said, now = host.merge(b"binary \0 index\n", COPY)

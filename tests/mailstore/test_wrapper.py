@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from migrator.mailstore.entering import LINK
 from migrator.mailstore.restraint import Restraint
 from migrator.mailstore.wrapper import wrapper_script
 from migrator.plan import SyncTree
@@ -204,3 +205,19 @@ class TestRestraint:
         door = Door(tmp_path, restraint=Restraint(ionice="best-effort"))
         door.program("ionice", "exit 1")
         assert door.ask("migrate-look-0 recent") == (0, f"look in {door.tree}\n<recent>\n")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="gives a link to a user")
+@pytest.mark.parametrize(
+    "command", [f"migrate-tree-0 --server --sender {CAPABLE} . .", "migrate-look-0 mark", "migrate-sizes-0"]
+)
+def test_a_user_who_swaps_the_folder_of_a_tree_for_a_link_shows_nothing_of_the_system(
+    door: Door, tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/shadow").write_text("of the system")
+    door.tree.rename(tmp_path / "aside")
+    door.tree.symlink_to("etc")
+    assert door.ask(command)[0] == 0
+    os.lchown(door.tree, 65534, 65534)
+    assert door.ask(command) == (LINK, "")

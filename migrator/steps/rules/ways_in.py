@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator
 
 from migrator.hosts.base import Reader
+from migrator.mailstore import entering
 from migrator.mailstore.spared import BACKUPS, USUAL, Places, Spared
 from migrator.plan import SyncTree, places
 from migrator.steps.common import sparing
@@ -22,6 +23,7 @@ def ways_in(both: Both) -> Iterator[Finding]:
     context = both.context
     spared = context.spared() if context.spared else sparing.look(context.plan, _readers(both), context.facts)
     found = [*_trees(both, spared), *_links(both, spared), *_targets(both, spared.new), *_modes(both, spared)]
+    found += [*_swappable(both)]
     if found:
         yield from found
         return
@@ -64,6 +66,20 @@ def _links(both: Both, spared: Spared) -> Iterator[Finding]:
                     f"exclude {some([f'/{path}' for path in links])} there and give what they lead to a tree of its "
                     "own, or log in as another user",
                 )
+
+
+def _swappable(both: Both) -> Iterator[Finding]:
+    """Fail where a tree is reached through a link that a user can make lead elsewhere: no pass goes through one."""
+    for look in (both.old, both.new):
+        paths = [_path(look, tree) for tree in both.context.plan.sync]
+        asked = "".join(
+            f"(enter_tree {shlex.quote(path)}) >/dev/null 2>&1; [ $? -ne {entering.LINK} ] || echo {index}\n"
+            for index, path in enumerate(paths)
+        )
+        told = look.reader.inspect(f"{entering.ENTER}{asked}").stdout.split("\n")
+        for index, path in enumerate(paths):
+            if str(index) in told:
+                yield look.failed(_NAME, f"{entering.SAID} {path}", entering.ADVICE)
 
 
 def _targets(both: Both, own: Places) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from migrator.errors import CommandFailed, Refused
 from migrator.hosts.base import Output
 from migrator.hosts.facts import Account
+from migrator.mailstore.entering import SAID
 from migrator.plan import SyncTree
 from migrator.steps.common import sparing
 from migrator.steps.rules.finding import Finding, Level
@@ -94,6 +96,22 @@ def test_a_home_behind_a_link_in_the_tree_would_stay_behind_with_its_mail(tmp_pa
     assert brief(refused) == ["fail ways-in old"]
     excluded = SyncTree(tree.source, tree.target, ("/admin",))
     assert {one.level for one in found(world(excluded, home=f"{tmp_path}/home/admin"))} == {Level.PASS}
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="gives a link to a user")
+@pytest.mark.parametrize("host", ["old", "new"])
+def test_a_tree_behind_a_link_that_a_user_can_swap_is_told_days_ahead(tmp_path: Path, host: str) -> None:
+    (tmp_path / "Maildir").mkdir()
+    (tmp_path / "mail").symlink_to("Maildir")
+    paths = ("/srv/a/", f"{tmp_path}/mail/")
+    hosts = world(SyncTree(*(paths if host == "new" else paths[::-1])))
+    for each in (hosts.old, hosts.new):
+        each.on("enter_tree", _run)
+    assert not [one for one in found(hosts) if SAID in one.text]
+    os.lchown(tmp_path / "mail", 65534, 65534)
+    (refused,) = [one for one in found(hosts) if SAID in one.text]
+    assert brief([refused]) == [f"fail ways-in {host}"]
+    assert f"{tmp_path}/mail" in refused.text
 
 
 def test_a_link_that_leads_a_tree_into_the_system_or_into_another_tree(tmp_path: Path) -> None:
