@@ -27,7 +27,11 @@ enter() { # a folder of the tree, without a symbolic link on the way
     cd -P -- "$root/$1" 2>/dev/null && [ "$(pwd -P && echo .)" = "$root${1:+/}$1$newline." ]
 }
 begins() { case $(@OPENING@) in 'From '*) ;; *) return 1 ;; esac; }
-refuse() { printf 'refused %s %s\n' "$number" "$(printf %s "$1" | tr '\n' ' ')"; exit 1; }
+why() { # what a program said, where there was room for that
+    reason=$(tr '\n' ' ' 2>/dev/null <"$home/error")
+    echo "${reason:-no room, it seems: see df -h and df -i of the mailbox and of $home there}"
+}
+refuse() { printf 'refused %s %s\n' "$number" "$(printf %s "$1" | tr '\n' ' ')"; exit @TOLD@; }
 keep() { dd of="$1" bs=64k conv=fsync 2>"$home/error"; }
 gap() { # prints the newlines that a mailbox needs before another message
     case $(tail -c 3 -- "$1" | od -An -c | tr -d ' ') in
@@ -36,15 +40,17 @@ gap() { # prints the newlines that a mailbox needs before another message
         *) printf '\n\n' ;;
     esac
 }
-take() { # locks a mailbox; a lock of this migration is one that a crash left, for no other script of it runs
+take() { # locks a mailbox; 1: another program has it, 2: `said` tells why it cannot be
+    # A lock of this migration is one that a crash left, for no other script of it runs.
     if [ -f "./$1.lock" ]; then
         if [ "$(head -c 80 -- "./$1.lock")" = "$mark" ] ||
             [ -n "$(find "./$1.lock" -maxdepth 0 -mmin +@STALE@)" ]; then rm -f -- "./$1.lock"; fi
     fi
     # A shell's noclobber opens what a link of the user leads to where that is a device or a pipe; O_EXCL does not.
     if ! said=$(printf '%s\n' "$mark" | dd of="./$1.lock" conv=excl 2>&1); then
-        case $said in *'File exists'*) ;; *) rm -f -- "./$1.lock" ;; esac
-        return 1
+        case $said in *'File exists'*) return 1 ;; esac
+        rm -f -- "./$1.lock"
+        return 2
     fi
     if [ ! -f "./$1" ]; then return 0; fi
     # A shell cannot hold a lock of fcntl; it can see one.
@@ -67,10 +73,15 @@ append() { # mailbox, its folder, what is added
     printf '%s\n%s/%s/' "$place" "$2" "$1" | keep "$home/append.new/where" || return 1
     mv "$home/append.new" "$home/append" || return 1
     if write "$1" <"$home/append/content"; then kept; return 0; fi
-    if written "$1" "$place" && [ "$written" -eq "$behind" ]; then
+    if cut_short "$1" "$place"; then
         dd if=/dev/null of="./$1" bs=1 seek="$place" count=0 oflag=nofollow conv=nocreat 2>/dev/null && kept
     fi
     return 1
+}
+cut_short() { # mailbox, place: whether nothing but a beginning of what was to be appended stands behind it
+    # On a disk that is full there is no room for a copy of it.
+    said=$(tail -c +$(($2 + 1)) -- "./$1" | cmp - "$home/append/content" 2>&1) && return 0
+    case $said in *'EOF on -'*|*'EOF on standard input'*) ;; *) return 1 ;; esac
 }
 written() { # mailbox, place: how much stands behind it, and how much of that is what was to be appended
     tail -c +$(($2 + 1)) -- "./$1" >"$home/behind" || return 1
@@ -88,14 +99,15 @@ settle() { # completes an append that a crash cut short
     if ! enter "$folder" || [ ! -f "./$name" ] || [ "$(size "./$name")" -lt "$place" ]; then kept; return 0; fi
     tries=@PATIENCE@
     until take "$name"; do
+        if [ $? -eq 2 ]; then refuse "$path cannot be locked: $said"; fi
         tries=$((tries - 1))
         if [ $tries -le 0 ]; then refuse "$path is locked by another program"; fi
         sleep 1
     done
-    written "$name" "$place" || { release "$name"; refuse "$path cannot be read: $(cat "$home/error")"; }
+    written "$name" "$place" || { release "$name"; refuse "$path cannot be read: $(why)"; }
     if [ "$written" -eq "$behind" ] && [ "$behind" -lt "$total" ]; then
         tail -c +$((written + 1)) -- "$home/append/content" | write "$name" ||
-            { release "$name"; refuse "$path cannot be written: $(cat "$home/error")"; }
+            { release "$name"; refuse "$path cannot be written: $(why)"; }
     elif [ "$written" -lt "$total" ] && [ "$written" -lt "$behind" ]; then
         glued || { release "$name"; refuse "$path has half a message before byte $((place + written)), and others \
 behind it: mend it by hand, remove $home/append, and run this again"; }
@@ -123,10 +135,10 @@ prepare() { # number, mailbox, copy: writes what is to be added, how many messag
     wanted=$(awk '{ size += $2 } END { printf "%.0f", size }' "$home/parts")
     if [ "$(size "$home/adding")" -ne "$wanted" ]; then return 1; fi
     gap "$home/adding" >"$home/gap" && cat "$home/gap" >>"$home/adding" || return 1
-    wc -l <"$home/parts" | tr -d ' ' >"$home/$1.count"
+    wc -l <"$home/parts" | tr -d ' ' >"$home/$1.count" || return 1
     mv "$home/adding" "$home/$1.add"
 }
-join() { # number; 2 where the mailbox is locked
+join() { # number; @LOCKED@ where the mailbox is locked
     box "$1"
     copy=$home/stage/${folder:+$folder/}$name
     enter "$folder" || refuse "is behind a symbolic link, or its folder is missing: see to it, and run this again"
@@ -140,12 +152,13 @@ join() { # number; 2 where the mailbox is locked
     : >"$home/error"
     if [ ! -e "$home/$1.state" ]; then prepare "$1" "./$name" "$copy"; fi
     if [ ! -e "$home/$1.add" ] || [ -s "$home/$1.add" ]; then
-        take "$name" || return 2
+        take "$name"
+        case $? in 0) ;; 1) return @LOCKED@ ;; *) refuse "cannot be locked: $said" ;; esac
         prepare "$1" "./$name" "$copy" ||
-            { release "$name"; refuse "cannot be compared: $(tr '\n' ' ' <"$home/error")"; }
+            { release "$name"; refuse "cannot be compared: $(why)"; }
         if [ -s "$home/$1.add" ]; then
             { [ -e "./$name" ] || create "$name" "$copy"; } && append "$name" "$folder" "$home/$1.add" ||
-                { release "$name"; refuse "cannot be written: $(tr '\n' ' ' <"$home/error")"; }
+                { release "$name"; refuse "cannot be written: $(why)"; }
         fi
         release "$name"
     fi
@@ -162,7 +175,11 @@ while :; do
     locked=
     for number in $pending; do
         (join "$number")
-        if [ $? -eq 2 ]; then locked="$locked $number"; fi
+        case $? in
+            0|@TOLD@) ;;
+            @LOCKED@) locked="$locked $number" ;;
+            *) echo "refused $number cannot be joined: $(why)" ;;
+        esac
     done
     pending=$locked
     if [ -z "$pending" ] || [ $waited -ge "$patience" ]; then break; fi
@@ -176,6 +193,10 @@ done
 rmdir "$home" "${home%/*}" "${home%/*/*}" 2>/dev/null
 echo end
 """
+
+_LOCKED = 9
+_TOLD = 8
+"""What a mailbox ends with that is locked, and one that was refused; a shell that cannot write ends with 1 or 2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,14 +226,22 @@ def join_script(tree: str, paths: Sequence[str], *, home: str, name: str, patien
         f"{ENTER}root=$(enter_tree {shlex.quote(tree)} && pwd -P) || exit 1\n"
         'umask 022\nmkdir -p -m 700 "$home" || exit 1\n'
         f"pending='{' '.join(map(str, range(len(paths))))}'\nranges={shlex.quote(RANGES)}\n"
-        f"{FUNCTIONS}{_functions(patience)}"
-        f"box() {{\ncase $1 in\n{boxes}esac\n}}\n{_LOOP}"
+        f"{FUNCTIONS}{_filled(_FUNCTIONS)}"
+        f"box() {{\ncase $1 in\n{boxes}esac\n}}\n{_filled(_LOOP)}"
     )
 
 
-def _functions(patience: int) -> str:
-    text = _FUNCTIONS.replace("@STALE@", str(STALE)).replace("@PATIENCE@", str(patience))
-    return text.replace("@OPENING@", opening("$1"))
+def _filled(text: str) -> str:
+    values = {
+        "STALE": STALE,
+        "PATIENCE": PATIENCE,
+        "LOCKED": _LOCKED,
+        "TOLD": _TOLD,
+        "OPENING": opening("$1"),
+    }
+    for name, value in values.items():
+        text = text.replace(f"@{name}@", str(value))
+    return text
 
 
 def parse_joined(text: str, count: int) -> Joined:

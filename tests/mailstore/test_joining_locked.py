@@ -5,19 +5,34 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from migrator.hosts.script import inspecting
-from migrator.mailstore.joining import Joined
-from tests.hosts.shell import SHELLS
+from migrator.mailstore.joining import Joined, parse_joined
+from tests.hosts.shell import SHELLS, run
 from tests.mailstore.mailboxes import COPY, OldHost, identities, message
 
 
 @pytest.fixture
 def host(tmp_path: Path) -> OldHost:
     return OldHost(tmp_path / "host")
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[OldHost]:
+    """Give a host all of which stands on a disk of 256 kB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)]
+    if subprocess.run(words, capture_output=True, check=False).returncode != 0:
+        pytest.skip("no file system can be mounted here")
+    try:
+        yield OldHost(disk / "host")
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
 
 
 class TestLocks:
@@ -170,6 +185,26 @@ class TestCrashes:
         said, now = host.merge(None, COPY + self.ADDED)
         assert "user01 has half a message before byte" in said.unsettled
         assert now == COPY + self.ADDED[:60] + message(9)
+
+    @pytest.mark.parametrize("room", [0, 8, *range(60, 130, 6)])
+    def test_a_disk_that_is_really_full_leaves_no_half_message_and_no_false_reason(
+        self, small: OldHost, room: int
+    ) -> None:
+        # The mailbox and what is kept beside it stand on one disk, which fills up at another moment each time.
+        mailbox = small.mailbox("user01", COPY)
+        added = b"".join(message(number, body="x" * 60) for number in range(3, 200))
+        small.arrive("user01", COPY + added)
+        disk = os.statvfs(small.root)
+        filler = small.root / "filler"
+        filler.write_bytes(b"x" * (disk.f_bavail * disk.f_frsize - room * 1024))
+        done = run(SHELLS[0], inspecting(small.script("user01")))
+        said = parse_joined(done.stdout, 1)
+        assert mailbox.read_bytes() == COPY
+        assert said.refused.keys() == {0}
+        assert "cannot be" in said.refused[0]
+        assert not said.refused[0].rstrip().endswith(":")
+        filler.unlink()
+        assert small.merge(None, COPY + added)[1] == COPY + added
 
     def test_a_full_disk_is_told_and_the_mailbox_is_as_before(self, host: OldHost) -> None:
         folder = host.root / "bin"
