@@ -78,8 +78,8 @@ figure() { # name file: what `fetch 3`, or rsync's `Number of deleted files: 1,2
     } END { print found == "" ? 0 : found }' "$2" 2>/dev/null || echo 0
 }
 few() { # how many would be deleted, how many there are
-    if [ "$1" -gt @FEW@ ] && awk "BEGIN { exit !($1 > $2 * $share) }"; then
-        echo "$1 of $2 files would be deleted" >&2
+    if [ "$1" -gt @FEW@ ] && awk "BEGIN { exit !($1 > ${2:-0} * $share) }"; then
+        echo "$1 of ${2:-0} files would be deleted" >&2
         exit @TOO_MANY@
     fi
 }
@@ -132,7 +132,7 @@ remove() { # what the old host has not, the deepest first, and a folder that hol
     few "$extra" "$(cat "$state/count-$number")"
     if [ "$extra" -eq 0 ]; then return; fi
     export words="$prune -print0"
-    found <"$work/extra" | sort -zr >"$work/doomed"
+    found <"$work/extra" | sort -zr >"$work/doomed" || exit 1
     remove_each '! -type d' <"$work/doomed"
     remove_each '-type d -empty' <"$work/doomed" 2>/dev/null
 }
@@ -150,7 +150,8 @@ changed_pass() {
     look $base
     if [ -s "$work/foreign" ] && [ $delete -eq 1 ]; then head -n 5 "$work/foreign" >&2; exit @FOREIGN@; fi
     if [ -s "$work/foreign" ]; then echo 'others changed it on the new host' >&2; exit @CANNOT_TELL@; fi
-    cat "$work/touched" >>"$state/touched-$number" || exit 1
+    # Where there was no room for the last line of an earlier pass, it is no beginning of the first one of this.
+    { echo; cat "$work/touched"; } >>"$state/touched-$number" || exit 1
     if [ $delete -eq 1 ]; then remove; fi
     if [ -s "$work/wanted" ]; then
         run copy_listed --ignore-times <"$work/wanted"
@@ -212,7 +213,7 @@ noted() { # how the tree is here now: what changes from now on without a pass, o
 equal() { # of what changed since the first pass contents are compared, for size and time can lie; then it is noted
     asked recent recent
     ended "$work/recent"
-    sed -n 's/^F //p' "$work/recent" | plain | spare >"$work/list"
+    sed -n 's/^F //p' "$work/recent" | plain | spare >"$work/list" || exit 1
     if [ -s "$work/list" ]; then
         run copy_listed $checksum <"$work/list"
     fi

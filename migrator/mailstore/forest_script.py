@@ -114,7 +114,7 @@ parted() {
             if (tree != last) { if (last != "") close(folder "/" last); last = tree }
             print "./" substr($0, RLENGTH + 1) >>(folder "/" tree)
             if (!(tree in told)) { told[tree]; print tree }
-        }' | some_trees
+        }' >"$work/lists.told" && some_trees <"$work/lists.told"
 }
 one_listed() { plain <"$work/lists/$tree" | rsync_of_tree "$@"; }
 copy_listed() {

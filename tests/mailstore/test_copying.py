@@ -433,3 +433,38 @@ def test_a_folder_that_is_swapped_between_the_look_and_the_copy_is_seen(between:
     done = between.run(script)
     assert (done.returncode, between.told()) == (1, [])
     assert SAID in done.stderr
+
+
+def test_what_is_to_go_and_cannot_be_listed_is_no_pass_that_succeeded(between: Between) -> None:
+    (between.old / "goes").write_text("mail")
+    between.equal()
+    (between.old / "goes").unlink()
+    # sort(1) needs room beside what it sorts.
+    program(
+        between.root / "bin", "sort", "cat >/dev/null\necho 'sort: No space left on device' >&2\nexit 2\n"
+    )
+    done = between.run(between.changed(delete=True))
+    assert done.returncode == 1
+    assert "No space left" in done.stderr
+    assert (between.new / "goes").exists()
+
+
+def test_what_a_pass_touches_is_told_whole_after_one_that_had_no_room_to_tell(between: Between) -> None:
+    (between.old / "mbox").write_text("mail")
+    between.equal()
+    (between.old / "mbox").write_text("mail, and more")
+    touched = between.root / "state/unit/touched-1"
+    touched.write_text("./cut sho")
+    between.succeed(between.changed(delete=True))
+    assert {"./mbox", "."} <= set(touched.read_text().split("\n"))
+
+
+def test_without_a_count_of_what_is_there_few_may_go(between: Between) -> None:
+    for number in range(ABOVE):
+        (between.old / f"goes {number}").write_text("mail")
+    between.equal()
+    for path in between.old.iterdir():
+        path.unlink()
+    (between.root / "state/unit/count-1").write_text("")
+    done = between.run(between.changed(delete=True, max_delete=0.5))
+    assert done.returncode == TOO_MANY, done.stderr
