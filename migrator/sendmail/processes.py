@@ -71,6 +71,10 @@ _CLIENT_QUEUE = re.compile(
     r"sendmail: (\S+: )?(Queue runner@\S+ for|running queue:) \S*/(mqueue-client|clientmqueue)(/|\s|\Z)"
 )
 _BRIDGE = re.compile(r"sendmail: migrate-bridge: ")
+_UNANSWERED = re.compile(
+    r"sendmail: (?:[A-Za-z][A-Za-z0-9_-]*: )?(?:\S*/)?([A-Za-z0-9]+) \S+: "
+    r"(?:client (?:greeting|EHLO|HELO)|user open|initial connection)(?:\s|\Z)"
+)
 _WORKER = re.compile(r"sendmail: (\S+: )?running queue: ")
 _CONTROL = re.compile(r"sendmail: (\S+: )?Queue control")
 
@@ -129,6 +133,12 @@ class Process:
     def runs_queue(self) -> bool:
         """Whether it goes through the queue and delivers nothing just now, as a permanent runner does mostly."""
         return not self.program and _WORKER.match(self.title) is not None
+
+    @property
+    def unanswered(self) -> str:
+        """The identifier of the message that it holds without a word from the server yet; "" for what does not."""
+        found = None if self.program else _UNANSWERED.match(self.title)
+        return found.group(1) if found else ""
 
 
 def parse(output: str) -> tuple[Process, ...]:

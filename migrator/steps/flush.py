@@ -8,7 +8,7 @@ from migrator import host_text
 from migrator.change import Change, Note, Shell, Undo
 from migrator.sendmail.queue import QueuedMessage
 from migrator.steps.base import Context, Phase, Step
-from migrator.steps.common import holding, leaving, reaching, waiting
+from migrator.steps.common import holding, hung, leaving, reaching, waiting
 from migrator.steps.common.opening import FLOWS, PASSABLE
 from migrator.steps.common.recipient import recipient_of
 
@@ -29,7 +29,7 @@ class Flush(Step):
     reopens = ("mail",)
 
     def changes(self, context: Context) -> Iterator[Change]:
-        """Yield runs over what waits, what really left by them, and a note of what no run of a queue delivers."""
+        """Yield runs over what waits, without what hangs, what left by them, and a note of what no run delivers."""
         found = waiting.for_domains(context)
         before = waiting.queued(found)
         if before:
@@ -37,6 +37,8 @@ class Flush(Step):
                 yield change
                 kept = set(host_text.words(change.remember[holding.HELD]))
                 before = tuple(message for message in before if message.id not in kept)
+        if before and context.attempt > 1:
+            yield from hung.ended(context, "old", before)
         parts = _parts(before)
         for number, part in enumerate(parts, 1):
             forget = waiting.purge(context) if number == 1 else ""

@@ -96,11 +96,20 @@ def wait_until_put_off(stage: Scene, seconds: float = 60.0) -> None:
 def test_the_folder_for_scripts_is_full(mounting_lab: Lab, outcome: Outcome) -> None:
     lab = mounting_lab
     with calm(lab) as stage:
-        for role, until, options in (("new", "presync", "size=96k"), ("old", "relay", "size=1m,nr_inodes=1")):
+        no_room = "no room for a script, so nothing was done"
+        for role, until, options, seen in (
+            (
+                "new",
+                "presync",
+                "size=96k",
+                "no space left on device",
+            ),  # the survey would make the files anew there
+            ("old", "relay", "size=1m,nr_inodes=1", no_room),
+        ):
             disk.put_on_its_own(lab, role, "/tmp", options)
             before = listener(lab, role), configuration(lab, role)
             told = refused(lab, 1, "--until", until)
-            expect_words(told, f"{role} host", "no room for a script, so nothing was done", "/tmp", "df -i")
+            expect_words(told, f"{role} host", seen, "/tmp", "df -i")
             assert (listener(lab, role), configuration(lab, role)) == before
             outcome.hit(f"{role} host: exit 1 before anything is done there, and it names the folder")
             lab.shell(role, "umount -l /tmp")

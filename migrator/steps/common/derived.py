@@ -33,7 +33,7 @@ def look(context: Context, host: HostName) -> tuple[Derived, ...]:
             host=host,
             expected="m4 and makemap can write into a folder of their own in /tmp",
             seen=(output.stderr or output.stdout).strip()[-500:],
-            advice="see what `m4 /etc/mail/sendmail.mc` and `df -h /tmp` say there",
+            advice="see what `m4 /etc/mail/sendmail.mc`, `df -h /tmp` and `df -i /tmp` say there",
         )
     found = parse(output.stdout)
     return tuple(replace(one, difference=authinfo.masked(one.difference)) for one in found)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from migrator import host_text
 from migrator.change import Change, Shell, Undo
 from migrator.steps.base import Context, Phase, Step
-from migrator.steps.common import holding, waiting
+from migrator.steps.common import holding, hung, waiting
 from migrator.steps.common.draining import drained, expect_drained
 from migrator.steps.common.opening import opened
 from migrator.steps.homeward.relay_home import GENERATIONS
@@ -37,6 +37,8 @@ class DrainHome(Step):
                 yield change
                 kept.update(host_text.words(change.remember[holding.HELD_HOME]))
         if found := tuple(message for message in found if message.id not in kept):
+            if context.attempt > 1:
+                yield from hung.ended(context, "new", found)
             yield Change(
                 f"deliver {len(found)} messages that the new host queued",
                 Shell("new", waiting.run_for_domains(context, "new"), timeout=RUN),
