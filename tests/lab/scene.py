@@ -16,7 +16,8 @@ from tests.lab.readers import Readers
 from tests.lab.scan import Key, scan, seeded, settle
 from tests.lab.traffic import Traffic
 
-QUEUE_SECONDS = 60.0
+QUEUE_SECONDS = 330.0
+"""How long the queues may take at the end: a Sendmail waits 300 s for a greeting that never comes (Timeout.initial)."""
 
 
 @dataclass
