@@ -62,6 +62,7 @@ while IFS= read -r recipient; do
     fi
     case $reply in
         5*) printf "refused %s %s\n" "$recipient" "$reply" ;;
+        2*) printf "taken %s\n" "$recipient" ;;
         452*) leave ;;
         421*|"") exit 0 ;;
     esac
@@ -72,10 +73,14 @@ leave
 
 @dataclass(frozen=True, slots=True)
 class Refusals:
-    """What would be refused: recipients in lower case with the reply, and the largest message taken, 0 for any."""
+    """What would be refused: recipients in lower case with the reply, and the largest message taken, 0 for any.
+
+    `taken` are the recipients that were answered with 2xx: what is in neither has no verdict.
+    """
 
     recipients: dict[str, str] = field(default_factory=dict)
     largest: int = 0
+    taken: frozenset[str] = frozenset()
 
 
 def script(address: str, recipients: Sequence[str], *, name: str, port: int = 25) -> str:
@@ -99,10 +104,13 @@ def script(address: str, recipients: Sequence[str], *, name: str, port: int = 25
 def parse(output: str) -> Refusals:
     """Given what the script printed, return what would be refused."""
     found: dict[str, str] = {}
+    taken: set[str] = set()
     largest = 0
     for line in host_text.lines(output):
         if refused := re.fullmatch(r"refused (\S+) (5\d\d[ -].*)", line, re.ASCII):
             found[refused[1].lower()] = refused[2]
+        elif line.startswith("taken "):
+            taken.add(line.removeprefix("taken ").lower())
         elif size := re.fullmatch(r"size (\d{1,18})", line, re.ASCII):
             largest = int(size[1])
-    return Refusals(found, largest)
+    return Refusals(found, largest, frozenset(taken))

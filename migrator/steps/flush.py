@@ -31,6 +31,12 @@ class Flush(Step):
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield runs over what waits, without what hangs, what left by them, and a note of what no run delivers."""
         found = waiting.for_domains(context)
+        released = False
+        for change in holding.taken_now(context, found):
+            yield change
+            released = True
+        if released:
+            found = waiting.for_domains(context)
         before = waiting.queued(found)
         if before:
             for change in holding.held(context, before):
@@ -51,7 +57,9 @@ class Flush(Step):
                 yield from _left(context, part if number == 1 else before)
         if before and context.attempt > 1 and not _flows(context):
             yield from _passable(context)
-        apart = tuple(message for message in found if message.kind != "queued")
+        apart = tuple(
+            message for message in found if message.kind != "queued" and not holding.is_kept(context, message)
+        )
         if apart and APART not in context.memory:
             yield Change(
                 f"by hand: {len(apart)} messages for the domains are quarantined or lost in the old host's queue; "

@@ -8,7 +8,7 @@ from migrator.change import Change, Shell, Undo
 from migrator.hosts import boot, daemon
 from migrator.net.firewall import OPEN, PortState
 from migrator.steps.base import Context, Phase, Step
-from migrator.steps.common import port, reaching
+from migrator.steps.common import holding, port, reaching, waiting
 from migrator.steps.common.at_once import at_once
 from migrator.steps.common.opening import note_opened
 
@@ -22,9 +22,14 @@ class OpenNew(Step):
     reopens = ("mailboxes",)
 
     def changes(self, context: Context) -> Iterator[Change]:
-        """Yield the opening. From here on the new host holds mail of its own, which a rollback brings home."""
+        """Yield the opening. From here on the new host holds mail of its own, which a rollback brings home.
+
+        Under `firewall` the old host gets in from here on as well, so what would be refused is kept back before.
+        """
         if "open-new.timer" in context.memory and port.state(context, "new") == PortState(OPEN):
             return
+        if context.plan.cutover.strategy == "firewall":
+            yield from holding.foreseen(context, waiting.queued(waiting.for_domains(context)))
         start = boot.release(context.plan.name) + daemon.start(context.facts("new"))
         script = start + port.no_timer(context) + port.reopen(context, "new")
         shown = f"{boot.RELEASE_SHOWN}\n{daemon.START_SHOWN}\n{port.REOPEN_SHOWN}"

@@ -9,7 +9,7 @@ from migrator.errors import VerifyFailed
 from migrator.hosts import boot, daemon
 from migrator.net.firewall import CLOSED, PortState, checked_addresses
 from migrator.steps.base import Context, Phase, Step
-from migrator.steps.common import daemons, port, reaching
+from migrator.steps.common import daemons, holding, port, reaching, waiting
 from migrator.steps.common.at_once import at_once
 from migrator.steps.common.opening import note_opened
 
@@ -22,11 +22,16 @@ class OpenToOld(Step):
     after = {"hold": "final-copy"}
 
     def changes(self, context: Context) -> Iterator[Change]:
-        """Yield the opening. From here on the new host holds mail of its own, which a rollback brings home."""
+        """Yield what is kept back for the new host would refuse it, and the opening.
+
+        From here on the new host holds mail of its own, which a rollback brings home.
+        """
         allowed = from_old(context)
-        state, running = _look(context)
+        (state, running), waits = at_once(lambda: _look(context), lambda: waiting.for_domains(context))
         if state.allowed == allowed and running.listeners:
             return
+        # Before: from the opening on any run of the old host's queue may hand on what is refused, and return it.
+        yield from holding.foreseen(context, waiting.queued(waits))
         script = (
             port.reopen_later(context, "new")
             + port.close(context, "new", allowed)

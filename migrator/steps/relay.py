@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from migrator.change import Change, Note, Undo
 from migrator.net.firewall import OPEN, PortState
 from migrator.steps.base import Context, Phase, Step
-from migrator.steps.common import port
+from migrator.steps.common import holding, port
 from migrator.steps.common.at_once import at_once
 from migrator.steps.common.configure import Reload
 from migrator.steps.common.relaying import expect_live_relay, expect_relay, later_word, relayed
@@ -30,7 +30,10 @@ class Relay(Step):
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield the way to the new host, and then the domains out of class w."""
         hold = context.plan.cutover.strategy == "hold"
-        yield from relayed(context, "old", GENERATIONS, reload=Reload.BRIDGED if hold else Reload.PLAIN)
+        reload = Reload.BRIDGED if hold else Reload.PLAIN
+        for number, change in enumerate(relayed(context, "old", GENERATIONS, reload=reload)):
+            # The first is undone last: what was kept back is released to a host that delivers for itself again.
+            yield holding.releasing(change) if number == 0 else change
         later = context.memory.get(later_word(GENERATIONS), "")
         if later and TOLD not in context.memory:
             yield Change(

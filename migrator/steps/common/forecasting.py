@@ -52,7 +52,7 @@ ORCHESTRATION: Mapping[Strategy, Orchestration] = {
             "final-copy": Cost(5, 0.2),
             "relay": Cost(7, 0.7),
             "settle": Cost(7, 0.2),
-            "open-new": Cost(3, 2.15),
+            "open-new": Cost(4, 2.15),
             "open-old": Cost(2, 0.08),
             "flush": Cost(2, 0.1),
         },

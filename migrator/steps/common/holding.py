@@ -1,16 +1,24 @@
-"""What waits on the old host and would be refused by the new one: it is kept, for a refusal after a 250 is a bounce."""
+"""What waits on the old host and would be refused by the new one: it is kept, for a refusal after a 250 is a bounce.
+
+It is asked for twice. Before the new host is opened to the old one, whose own runs of the queue begin at any moment, by
+the new host's rules (`sendmail -bv`) and its limit of size; once it is open, by RCPT from the old host, which alone
+shows what else refuses. What is refused after DATA nobody can foresee.
+"""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from migrator import host_text
-from migrator.change import Change, HostName, Shell, Undo
+from migrator.change import Change, HostName, Shell, Undo, Upload
 from migrator.hosts import asking
+from migrator.sendmail.cf import parse as parse_cf
 from migrator.sendmail.queue import QueuedMessage
 from migrator.sendmail.verification import askable
 from migrator.steps.base import Context
+from migrator.steps.common import ask
 from migrator.steps.common.relaying import other, planned
 from migrator.steps.common.waiting import AT_ONCE
 from migrator.steps.common.words import some
@@ -20,8 +28,31 @@ HELD = "flush.held"
 HELD_HOME = "drain-home.held"
 """The same for the new host, on the way home: the old host's release is none of theirs."""
 
+REASON = "the other host would refuse it"
+"""What the messages are quarantined for; a release finds them by it."""
+
 _RELEASED = f"{HELD}.released"
 _SHOWN = 20
+_BUSY = 15
+"""Seconds in which a message may be in the hands of a run of the queue, before the new host is opened."""
+
+
+def foreseen(context: Context, messages: Sequence[QueuedMessage]) -> Iterator[Change]:
+    """Yield the quarantine of those of the old host's queued messages that the closed new one would refuse.
+
+    For the steps that open the new host: a run of the old host's queue may come before `flush` has asked. The change
+    fails where a run of the queue has such a message in its hands for long. Nothing where nothing would be refused.
+    """
+    if not messages:
+        return
+    refused = ask.refused(context.new, askable(_recipients(context, messages)))
+    largest = parse_cf(context.facts("new").cf).max_message_size
+    sizes = _parsed(context.old.inspect(_sizes(messages)).stdout) if largest else {}
+    replies = dict.fromkeys(refused, "by sendmail -bv there")
+    found = _Refused.of(context, messages, asking.Refusals(replies, largest), sizes)
+    if found.ids:
+        change = found.kept(context, "old")
+        yield replace(change, do=Shell("old", _each(REASON, found.ids) + _until_kept(found.messages)))
 
 
 def held(context: Context, messages: Sequence[QueuedMessage], host: HostName = "old") -> Iterator[Change]:
@@ -30,33 +61,36 @@ def held(context: Context, messages: Sequence[QueuedMessage], host: HostName = "
     Each recipient is asked for from the host itself, and the size of each message is compared with what the other
     host takes. Nothing where nothing would be refused, or nobody can tell.
     """
-    domains = context.plan.domains
-    wanted = {one.address for message in messages for one in message.recipients_in(domains)}
-    address, name = planned(context, other(host)).address, f"migrate.{domains[0]}"
-    text = asking.script(address, askable(sorted(wanted)), name=name) + _sizes(messages)
-    output = context.reader(host).inspect(text, timeout=asking.LONGEST + 60.0).stdout
-    refusals, sizes = asking.parse(output), _parsed(output)
-    reasons: dict[str, str] = {}
-    told: dict[str, None] = {}
-    for message in messages:
-        for one in message.recipients_in(domains):
-            if reply := refusals.recipients.get(one.address.lower()):
-                reasons[message.id] = reply
-                told[f"{one.address} ({reply})"] = None
-        if 0 < refusals.largest < sizes.get(message.id, 0):
-            reasons[message.id] = "too large"
-            who = ", ".join(one.address for one in message.recipients_in(domains))
-            told[f"{who} ({sizes[message.id]} bytes, and it takes {refusals.largest})"] = None
-    if reasons:
-        ids = [message.id for message in messages if message.id in reasons]
+    found = _asked(context, messages, host)[0]
+    if found.ids:
+        yield found.kept(context, host)
+
+
+def taken_now(context: Context, messages: Sequence[QueuedMessage]) -> Iterator[Change]:
+    """Yield the release of those of the old host's messages that were kept back and that the new one takes by now.
+
+    Every recipient of such a message was answered with 2xx just now; without an answer it stays where it is. The
+    change's `remember` holds the numbers of those that are still kept.
+    """
+    kept = set(_kept(context))
+    ours = tuple(message for message in messages if message.kind == "quarantined" and message.id in kept)
+    if not ours:
+        return
+    refused, answers = _asked(context, ours, "old")
+    free = [one for one in ours if one.id not in refused.ids and _all_taken(context, one, answers.taken)]
+    if free:
+        ids = [one.id for one in free]
         yield Change(
-            f"keep {len(ids)} messages back (quarantined) that the {other(host)} host would refuse and the {host} one "
-            f"would bounce: {some(tuple(told), _SHOWN)}; make the {other(host)} host take them, then release them on "
-            f"the {host} one (sendmail -Q -qQ -qI and the number)",
-            Shell(host, _each("the other host would refuse it", ids)),
-            Undo.NOT_NEEDED,  # the way home releases the old host's, once that delivers for itself again
-            {_key(host): " ".join((*_kept(context, host), *ids))},
+            f"release {len(ids)} messages that were kept back in the old host's queue, for the new one takes them now",
+            Shell("old", _each("", ids, of="-qQ ")),
+            Undo.NOT_NEEDED,
+            {HELD: " ".join(one for one in _kept(context) if one not in ids)},
         )
+
+
+def is_kept(context: Context, message: QueuedMessage) -> bool:
+    """Return whether a message of the old host is one that was kept back, and told when it was."""
+    return message.id in _kept(context)
 
 
 def released(context: Context) -> Iterator[Change]:
@@ -69,6 +103,106 @@ def released(context: Context) -> Iterator[Change]:
             Undo.NOT_NEEDED,
             {_RELEASED: "yes"},
         )
+
+
+def releasing(change: Change) -> Change:
+    """Given a change by which the old host relays, return it with an undo that releases what was kept back, too.
+
+    It stands at the end of what is undone: the old host delivers for itself again by then, and hands nothing on.
+    """
+    undo = change.undo
+    assert isinstance(undo, Upload)  # noqa: S101 - a change of files is undone by files
+    release = f"sendmail -Q {shlex.quote(f'-qQ{REASON}')}"
+    shown = f"{undo.shown}\n{release}" if undo.shown else ""
+    return replace(
+        change, undo=replace(undo, then=f"{undo.then}{release} >/dev/null 2>&1 || :\n", shown=shown)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """Which messages would be refused, and what is told of it: each address with why."""
+
+    messages: tuple[QueuedMessage, ...]
+    told: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls,
+        context: Context,
+        messages: Sequence[QueuedMessage],
+        answers: asking.Refusals,
+        sizes: Mapping[str, int],
+    ) -> _Refused:
+        """Return it, given messages, what their recipients were answered with, and sizes in bytes by number."""
+        domains = context.plan.domains
+        refused: dict[str, QueuedMessage] = {}
+        told: dict[str, None] = {}
+        for message in messages:
+            recipients = message.recipients_in(domains)
+            for one in recipients:
+                if reply := answers.recipients.get(one.address.lower()):
+                    refused[message.id] = message
+                    told[f"{one.address} ({reply})"] = None
+            if 0 < answers.largest < sizes.get(message.id, 0):
+                refused[message.id] = message
+                who = ", ".join(one.address for one in recipients)
+                told[f"{who} ({sizes[message.id]} bytes, and it takes {answers.largest})"] = None
+        return cls(tuple(refused.values()), tuple(told))
+
+    @property
+    def ids(self) -> list[str]:
+        return [message.id for message in self.messages]
+
+    def kept(self, context: Context, host: HostName) -> Change:
+        """Return the quarantine on a host."""
+        return Change(
+            f"keep {len(self.ids)} messages back (quarantined) that the {other(host)} host would refuse and the {host} "
+            f"one would bounce: {some(self.told, _SHOWN)}; make the {other(host)} host take them, then release them on "
+            f"the {host} one (sendmail -Q -qQ -qI and the number)",
+            Shell(host, _each(REASON, self.ids)),
+            Undo.NOT_NEEDED,  # the way back releases the old host's, once that delivers for itself again
+            {_key(host): " ".join(dict.fromkeys((*_kept(context, host), *self.ids)))},
+        )
+
+
+def _asked(
+    context: Context, messages: Sequence[QueuedMessage], host: HostName
+) -> tuple[_Refused, asking.Refusals]:
+    """Return what would be refused of the messages of a host, asked from there by RCPT, and all the answers."""
+    address, name = planned(context, other(host)).address, f"migrate.{context.plan.domains[0]}"
+    text = asking.script(address, askable(_recipients(context, messages)), name=name) + _sizes(messages)
+    output = context.reader(host).inspect(text, timeout=asking.LONGEST + 60.0).stdout
+    answers = asking.parse(output)
+    return _Refused.of(context, messages, answers, _parsed(output)), answers
+
+
+def _recipients(context: Context, messages: Sequence[QueuedMessage]) -> list[str]:
+    return sorted(
+        {one.address for message in messages for one in message.recipients_in(context.plan.domains)}
+    )
+
+
+def _all_taken(context: Context, message: QueuedMessage, taken: Collection[str]) -> bool:
+    return all(one.address.lower() in taken for one in message.recipients_in(context.plan.domains))
+
+
+def _until_kept(messages: Sequence[QueuedMessage]) -> str:
+    """Return the script that quarantines the messages again while a run of the queue has them in its hands.
+
+    Sendmail passes over what another process has locked (queue.c); the control file's name tells what is done.
+    """
+    listed = "".join(f"{message.id} {message.folder}\n" for message in messages)
+    numbers = _each(REASON, [message.id for message in messages])
+    return (
+        "tried=0\nwhile :; do\n    busy=\n    while read -r number folder; do\n"
+        '        if [ -e "$folder/qf$number" ]; then busy="$busy $number"; fi\n'
+        f"    done <<'END_OF_THE_MESSAGES'\n{listed}END_OF_THE_MESSAGES\n"
+        '    if [ -z "$busy" ]; then break; fi\n'
+        f"    if [ $tried -ge {_BUSY} ]; then\n"
+        '        printf "a run of the queue has these in its hands:%s\\n" "$busy" >&2\n        exit 1\n    fi\n'
+        f"    tried=$((tried + 1))\n    sleep 1\n{numbers}done\n"
+    )
 
 
 def _each(reason: str, ids: Sequence[str], of: str = "") -> str:
@@ -90,7 +224,7 @@ def _sizes(messages: Sequence[QueuedMessage]) -> str:
         "while read -r number folder; do\n"
         '    for body in "$folder/df$number" "${folder%/qf}/df/df$number"; do\n'
         '        if [ -f "$body" ]; then\n'
-        '            size=$(cat "$folder/qf$number" "$body" 2>/dev/null | wc -c | tr -d \' \')\n'
+        '            size=$(cat "$folder"/[qh]f"$number" "$body" 2>/dev/null | wc -c | tr -d \' \')\n'
         '            printf \'body %s %s\\n\' "$number" "$size"\n'
         "        fi\n"
         f"    done\ndone <<'END_OF_THE_MESSAGES'\n{listed}END_OF_THE_MESSAGES\n"

@@ -9,7 +9,7 @@ from migrator.change import Change, Undo, Upload
 from migrator.hosts.script import PRELUDE
 from migrator.hosts.upload import upload_script
 from migrator.steps.base import Context, Phase, Step
-from migrator.steps.common import derived
+from migrator.steps.common import derived, holding, waiting
 from migrator.steps.common.configure import ACCESS, MAILERTABLE, MC, Reload, Sources, read
 from migrator.steps.common.exemption import expect_let_in, expect_spared, spared
 from migrator.steps.common.opening import opened
@@ -49,6 +49,9 @@ class RelayHome(Step):
         # Nothing is refused half way home; what it writes on the old host goes with `put-back`, byte for byte.
         for found in spared(context, "old", sources_of(context, "new"), edited=()):
             yield _remembering(found, SPARED_BACK)
+        # Before the switch: from it on any run of the new host's queue may hand on what is refused, and return it.
+        if waits := waiting.queued(waiting.for_domains(context, "new")):
+            yield from holding.held(context, waits, "new")
         for found in relayed(context, "new", GENERATIONS, reload=Reload.BRIDGED):
             number = sum(key.startswith(BACK) for key in context.memory)
             yield _remembering(found, f"{BACK}{number}")

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from migrator.change import Change, Upload
+from migrator.plan.shapes import Strategy
 from migrator.sendmail import queue as sendmail_queue
-from migrator.steps.common import holding
+from migrator.steps.base import Step
+from migrator.steps.common import holding, waiting
 from migrator.steps.flush import Flush
+from migrator.steps.open_new import OpenNew
+from migrator.steps.open_to_old import OpenToOld
+from migrator.steps.relay import Relay
 from tests.steps.stage import Stage, queue, queued, script
 
 
@@ -71,3 +78,107 @@ def test_a_size_counts_the_headers_too_for_the_other_host_counts_them(tmp_path: 
     sizes = holding._parsed(done.stdout)
     assert sizes["A1"] > 1500
     assert 10 < sizes["B2"] < 100
+
+
+def foreseen(stage: Stage) -> list[Change]:
+    context = stage.context()
+    return list(holding.foreseen(context, waiting.queued(waiting.for_domains(context))))
+
+
+def test_before_the_new_host_is_opened_its_rules_and_its_limit_are_asked(stage: Stage) -> None:
+    queue(
+        stage.old,
+        queued("qfA1", "user01@example.test"),
+        queued("qfB2", "OnlyOld@example.test"),
+        queued("qfC3", "user02@example.test"),
+    )
+    stage.facts("new", cf="O MaxMessageSize=1000000\n")
+    stage.old.on("END_OF_THE_MESSAGES", "body C3 2000000\nbody A1 10\n")
+    stage.new.on(r"^sendmail -bv .*onlyold", "onlyold@example.test... User unknown\n")
+    (change,) = foreseen(stage)
+    assert script(change).startswith("sendmail '-Qthe other host would refuse it' -qIB2 -qIC3\n")
+    assert "onlyold@example.test (by sendmail -bv there)" in change.summary.lower()
+    assert "user02@example.test (2000000 bytes, and it takes 1000000)" in change.summary
+    assert change.remember == {holding.HELD: "B2 C3"}
+
+
+def test_nothing_is_foreseen_of_an_empty_queue_or_of_what_is_known(stage: Stage) -> None:
+    assert foreseen(stage) == []
+    queue(stage.old, queued("qfA1", "user01@example.test"))
+    assert foreseen(stage) == []
+
+
+@pytest.mark.parametrize(("step", "strategy"), [(OpenToOld, "hold"), (OpenNew, "firewall")])
+def test_what_is_foreseen_is_kept_before_the_port_is_opened(step: type[Step], strategy: Strategy) -> None:
+    stage = Stage(step(), strategy)
+    stage.new.port, stage.new.listening = "closed", False
+    queue(stage.old, queued("qfB2", "onlyold@example.test"))
+    stage.new.on(r"^sendmail -bv", "onlyold@example.test... User unknown\n")
+    first, *rest = stage.look()
+    assert "-qIB2" in script(first)
+    assert rest
+
+
+def test_a_message_that_a_run_has_in_its_hands_is_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "qfA1").write_text("V8\n.\n")
+    calls = tmp_path / "sendmail"
+    calls.write_text(
+        f"#!/bin/sh\necho x >>{tmp_path}/calls\n"
+        f"[ $(grep -c x {tmp_path}/calls) -lt 2 ] || mv {tmp_path}/qfA1 {tmp_path}/hfA1\n"
+    )
+    calls.chmod(0o755)
+    message = replace(sendmail_queue.parse("qfA1", "V8\n.\n"), folder=str(tmp_path))
+    text = holding._each("why", ["A1"]) + holding._until_kept([message])
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = subprocess.run(["sh", "-c", text], env={"PATH": path}, timeout=30, check=False)
+    assert done.returncode == 0
+    assert (tmp_path / "hfA1").exists()
+
+
+def test_what_is_never_let_go_fails_for_the_port_must_not_open(tmp_path: Path) -> None:
+    (tmp_path / "qfA1").write_text("V8\n.\n")
+    for name in ("sendmail", "sleep"):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+    message = replace(sendmail_queue.parse("qfA1", "V8\n.\n"), folder=str(tmp_path))
+    done = subprocess.run(
+        ["sh", "-c", holding._until_kept([message])],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, "a run of the queue has these in its hands: A1\n")
+
+
+def test_the_flush_releases_what_the_new_host_takes_by_now_and_tells_of_the_rest_no_more(
+    stage: Stage,
+) -> None:
+    stage.memory[holding.HELD] = "B2 C3 D4"
+    queue(
+        stage.old,
+        queued("hfB2", "mended@example.test"),
+        queued("hfC3", "onlyold@example.test"),
+        queued("hfD4", "mended@example.test", "silent@example.test"),
+        queued("hfE5", "mended@example.test"),
+    )
+    answers = "taken Mended@example.test\nrefused onlyold@example.test 550 5.1.1 User unknown\n"
+    stage.old.on("RCPT TO", answers)
+    first, last = stage.look()
+    assert script(first) == "sendmail -Q -qQ -qIB2\n"
+    assert first.remember == {holding.HELD: "C3 D4"}
+    assert last.summary.endswith(": E5: Deferred: Connection refused")
+    assert "1 messages for the domains are quarantined or lost" in last.summary
+    stage.old.on("RCPT TO", "")
+    assert all("release" not in one.summary.partition(" messages")[0] for one in stage.look())
+
+
+def test_a_relay_that_is_taken_back_releases_what_was_kept_at_its_end() -> None:
+    stage = Stage(Relay())
+    way, switch = stage.perform()
+    assert isinstance(way.undo, Upload)
+    assert isinstance(switch.undo, Upload)
+    release = "sendmail -Q '-qQthe other host would refuse it' >/dev/null 2>&1 || :\n"
+    assert way.undo.then.endswith(release)
+    assert release not in switch.undo.then
