@@ -109,7 +109,7 @@ def test_the_folder_for_scripts_is_full(mounting_lab: Lab, outcome: Outcome) -> 
             disk.put_on_its_own(lab, role, "/tmp", options)
             before = listener(lab, role), configuration(lab, role)
             told = refused(lab, 1, "--until", until)
-            expect_words(told, f"{role} host", seen, "/tmp", "df -i")
+            expect_words(told, f"{role} host", "no space left on device", "/tmp", "df -i")
             assert (listener(lab, role), configuration(lab, role)) == before
             outcome.hit(f"{role} host: exit 1 before anything is done there, and it names the folder")
             lab.shell(role, "umount -l /tmp")
