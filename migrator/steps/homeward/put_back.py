@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from migrator.change import Change, Shell, Undo
-from migrator.errors import VerifyFailed
+from migrator.change import Change, Note, Shell, Undo
+from migrator.errors import Refused, VerifyFailed
 from migrator.hosts.script import PRELUDE
 from migrator.net import timer
-from migrator.sendmail import queue
-from migrator.sendmail.cf import parse as parse_cf
 from migrator.steps.base import Context, Phase, Step
 from migrator.steps.common import ask, port, waiting
+from migrator.steps.common.draining import HELD_MAIL
 from migrator.steps.common.opening import CACHED, opened
 from migrator.steps.homeward.bring_home import known_script
+from migrator.steps.homeward.emptied import emptied
 from migrator.steps.homeward.names_home import SINCE
 from migrator.steps.homeward.relay_home import BACK, SPARED_BACK
 
@@ -28,6 +28,7 @@ _EVERY, _TIMES = 300, 288
 """How often, in seconds, and how many times the timer looks whether the queue is empty: a day long."""
 
 _DONE = "put-back.done"
+_HELD = "put-back.held"
 
 
 class PutBack(Step):
@@ -50,6 +51,8 @@ class PutBack(Step):
             )
         if f"{_DONE}.new" in context.memory:
             return
+        if _HELD not in context.memory:
+            yield from _held(context)
         yield Change("note on the new host that all its mail is home", known_script(context), Undo.NOT_NEEDED)
         until = _until(context)
         if (left := until - context.now()) <= SOON:
@@ -102,29 +105,48 @@ def _put_back(context: Context) -> str:
     keys = sorted((key for key in context.memory if key.startswith(BACK)), reverse=True)
     scripts = "".join(f"(\n{context.memory[key]}\n) || exit 1\n" for key in keys)
     # A message that comes just then is in the queue until it was handed on.
-    return f"{_emptied(context, every=2, times=15, otherwise='exit 1')}{scripts}"
+    return f"{emptied(context, every=2, times=15, otherwise='exit 1', held=_counted(context))}{scripts}"
 
 
-def _emptied(context: Context, *, every: int, times: int, otherwise: str) -> str:
-    """Return the script that runs the queue until nothing waits there for the domains, and gives up after so many."""
-    return (
-        f"tries=0\nuntil ( {waiting.run_for_domains(context, 'new')}{_queue_empty(context)} ); do\n"
-        f"    tries=$((tries + 1))\n    if [ $tries -ge {times} ]; then {otherwise}; fi\n    sleep {every}\ndone\n"
-    )
+def _counted(context: Context) -> bool:
+    """Return whether quarantined and lost messages keep the relay: not where the operator took them on himself."""
+    return HELD_MAIL not in context.force and _HELD not in context.memory
 
 
-def _queue_empty(context: Context) -> str:
-    read = queue.domains_script(parse_cf(context.facts("new").cf).queue_directories, context.plan.domains)
-    return (
-        f'left=$(mktemp) || exit 1\n( {read} ) >"$left"\n'
-        'number=$(tr -d \'\\000\' <"$left" | wc -c)\nrm -f "$left"\n'
-        'if [ "$number" -ne 0 ]; then\n'
-        "    echo 'mail for the domains still waits in the queue' >&2\n    exit 1\nfi\n"
+def _held(context: Context) -> Iterator[Change]:
+    """Raise Refused where no run of the new host's queue brings a message home; with the word of --force, note it.
+
+    While the relay stands, a release sends such a message home; once it is gone, it would end in a mailbox of the
+    new host, where nobody looks for it any more.
+    """
+    held = tuple(message for message in waiting.for_domains(context, "new") if message.kind != "queued")
+    if not held:
+        return
+    text = f"{len(held)} messages for the domains are quarantined or lost in the new host's queue"
+    if _counted(context):
+        raise Refused(
+            f"{text}, and its relay is the only way home for them",
+            host="new",
+            expected="no message there that would be delivered on the new host, whoever releases it",
+            seen=waiting.recipients_of(held),
+            advice="the old host serves the domains again, and only the new one's relay waits for this: see that the "
+            "old host would take them (`migrate rollback` quarantined what it refuses), release them on the new one "
+            "(`sendmail -Q -qQ -qI` and the number; a Qf file is one that Sendmail gave up: see its log, and call it "
+            "qf), or delete them, and run this again",
+            lifted_by=HELD_MAIL,
+        )
+    yield Change(
+        f"by hand: {text}, and stay there: {waiting.recipients_of(held)}; hand them to the old host from their files "
+        "(a df and an hf or Qf file each), for once released they are delivered on the new host",
+        Note(),
+        Undo.NOT_NEEDED,
+        {_HELD: " ".join(message.id for message in held)},
     )
 
 
 def _later(context: Context, left: timedelta) -> str:
-    patient = f"{PRELUDE}{_emptied(context, every=_EVERY, times=_TIMES, otherwise='exit 0')}"
+    counted = _counted(context)
+    patient = f"{PRELUDE}{emptied(context, every=_EVERY, times=_TIMES, otherwise='exit 0', held=counted)}"
     marker = f"{port.state_folder(context)}/put-back"
     seconds = max(1, int(left.total_seconds()))
     setting = timer.timer_script(seconds, patient + _put_back(context), marker)

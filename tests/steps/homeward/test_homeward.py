@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -231,6 +233,7 @@ class TestPutBack:
 
     def test_a_message_that_is_on_its_way_just_then_is_waited_for(self, tmp_path: Path) -> None:
         stage = relaying()
+        queue(stage.new)
         stage.facts("new", cf=f"O QueueDirectory={tmp_path}/queue\n")
         (tmp_path / "queue").mkdir()
         waiting = tmp_path / "queue" / "qf4AT1"
@@ -243,6 +246,79 @@ class TestPutBack:
         path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
         done = subprocess.run(["sh", "-c", text], env=path, timeout=60, check=False)
         assert done.returncode == 0
+
+    def test_what_no_run_of_the_queue_brings_home_is_named_with_its_recipients(self) -> None:
+        stage = relaying()
+        queue(stage.new, queued("hf4AT1", "user01@example.test"), queued("Qf4AT2", "user02@example.test"))
+        with pytest.raises(Refused) as refused:
+            stage.look()
+        assert refused.value.lifted_by == "held-mail"
+        assert refused.value.seen == (
+            "4AT1 (quarantined) for <user01@example.test>; 4AT2 (lost) for <user02@example.test>"
+        )
+        assert "sendmail -Q -qQ -qI" in str(refused.value.advice)
+
+    def test_what_the_operator_takes_on_himself_is_noted_and_does_not_block(self, tmp_path: Path) -> None:
+        stage = relaying()
+        queue(stage.new, queued("hf4AT1", "user01@example.test"))
+        changes = stage.perform(force=frozenset({"held-mail"}))
+        assert "4AT1 (quarantined) for <user01@example.test>" in changes[1].summary
+        assert changes[-1].summary == "put the new host's own configuration back"
+        assert self.left(tmp_path, "hf4AT1", "user01@example.test", force=frozenset({"held-mail"})) == 0
+
+    @pytest.mark.parametrize(
+        ("name", "recipient", "status"),
+        [
+            ("hf4AT1", "user01@example.test", 1),
+            ("Qf4AT1", "user01@example.test", 1),
+            ("qf4AT1", "<User@Example.TEST>", 1),
+            ("qf4AT1", "user01@example.test.elsewhere.test", 0),
+        ],
+    )
+    def test_the_relay_waits_for_mail_of_the_domains_alone(
+        self, tmp_path: Path, name: str, recipient: str, status: int
+    ) -> None:
+        assert self.left(tmp_path, name, recipient) == status
+
+    @pytest.mark.parametrize("shell", ["dash", "bash", "busybox sh"])
+    def test_what_the_relay_waits_for_is_named_by_every_shell(self, tmp_path: Path, shell: str) -> None:
+        words = shell.split(" ")
+        if shutil.which(words[0]) is None:
+            pytest.skip(f"no {words[0]} here")
+        assert self.left(tmp_path, "hf4AT1", "user01@example.test", words=words) == 1
+
+    def test_a_queue_that_cannot_be_read_is_not_an_empty_one(self, tmp_path: Path) -> None:
+        assert self.left(tmp_path, "qf4AT1", "x@elsewhere.test", unread=True) == 1
+
+    def left(
+        self,
+        tmp_path: Path,
+        name: str,
+        recipient: str,
+        *,
+        force: frozenset[str] = frozenset(),
+        words: Sequence[str] = ("sh",),
+        unread: bool = False,
+    ) -> int:
+        """Run what puts back over a queue with one message; `unread` lets the look at it break off."""
+        stage = relaying()
+        queue(stage.new)
+        stage.facts("new", cf=f"O QueueDirectory={tmp_path}/queue\n")
+        (tmp_path / "queue").mkdir()
+        (tmp_path / "queue" / name).write_text(f"V8\nT1\nK0\nN0\nSa@b.test\nRPFD:{recipient}\n.\n")
+        stubs = {"sendmail": "exit 0", "sleep": "exit 0"} | ({"find": "kill -9 $PPID"} if unread else {})
+        for program, text in stubs.items():
+            (tmp_path / program).write_text(f"#!/bin/sh\n{text}\n")
+            (tmp_path / program).chmod(0o755)
+        stage.memory = {OPENED: stage.memory[OPENED]}
+        text = script(stage.look(force=force)[-1])
+        path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        done = subprocess.run(
+            [*words, "-c", text], env=path, timeout=60, check=False, capture_output=True, text=True
+        )
+        if done.returncode and not unread:
+            assert f"still waits in the queue: {name}" in done.stderr
+        return done.returncode
 
     def test_an_old_host_that_does_not_take_the_domains_is_told(self) -> None:
         stage = relaying()
