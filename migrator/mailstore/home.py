@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from migrator.mailstore import arrivals
-from migrator.mailstore.messages import opening
+from migrator.mailstore.messages import is_mbox
 from migrator.mailstore.rsync import STALL
 from migrator.mailstore.spared import pattern, usual
 from migrator.plan import SyncTree
@@ -157,13 +157,12 @@ def candidates(entries: Iterable[Entry]) -> tuple[Entry, ...]:
 def mailboxes_script(target: str, paths: Sequence[str]) -> str:
     """Given the new host's folder and paths in it, return the inspecting script that prints the numbers of mailboxes.
 
-    An mbox begins with `From ` and, in the same line, a time of day (RFC 4155). Empty lines may stand before that.
+    What one is, `is_mbox` tells.
     """
     looks = "".join(f"look {number} {shlex.quote(path)}\n" for number, path in enumerate(paths))
     return (
         f"cd -- {shlex.quote(target)} || exit 1\nlook() {{\n"
-        f"    case $({opening('./$2')}) in\n"
-        '        "From "*[0-9]:[0-9][0-9]*) echo "$1" ;;\n    esac\n}\n'
+        f'    if {is_mbox("./$2")}; then echo "$1"; fi\n}}\n'
         f"{looks}echo end\n"
     )
 

@@ -172,6 +172,14 @@ def opening(path: str) -> str:
     return f"head -c 65536 -- \"{path}\" 2>/dev/null | tr '\\000\\r' '\\003\\n' | sed '/./!d;q' | head -c 300"
 
 
+def is_mbox(path: str) -> str:
+    """Return the sh command that tells whether a file is an mbox, given the path as it stands in double quotes.
+
+    It begins with `From ` and, in the same line, a time of day (RFC 4155); empty lines may stand before that.
+    """
+    return f'case $({opening(path)}) in "From "*[0-9]:[0-9][0-9]*) ;; *) false ;; esac'
+
+
 def marks_script(folder: str, paths: Sequence[str], *, growing: bool = False) -> str:
     """Given a folder of a host and paths in it, return the inspecting script that prints the marks of their messages.
 

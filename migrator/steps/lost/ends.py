@@ -5,15 +5,17 @@ from __future__ import annotations
 import shlex
 
 from migrator.change import Change, Shell, Undo
+from migrator.mailstore.messages import is_mbox
 from migrator.steps.base import Context
 
 # RFC 4155: a message begins at a line "From " after an empty one. Behind half a message the next would be part of it.
 # -execdir follows no link that a user puts in the place of a folder; what is written to is held against its name. The
 # lock is made by dd: a shell's noclobber opens what a link leads to, and waits for ever where that is a pipe.
-_SCRIPT = r"""find . -type f ! -name '*.lock' -size +4c ! -path '*/cur/*' ! -path '*/new/*' -execdir sh -c '
+_FIND = "find . -type f ! -name '*.lock' -size +4c ! -path '*/cur/*' ! -path '*/new/*' -execdir sh -c"
+_END = r"""is_mbox() { @IS_MBOX@; }
 whole() { [ "$(tail -c 2 -- "$1" | od -An -tx1 | tr -d " \n")" = 0a0a ]; }
 for path; do
-    if [ "$(head -c 5 -- "$path" 2>/dev/null | tr -d "\000")" != "From " ] || whole "$path"; then continue; fi
+    if ! is_mbox "$path" || whole "$path"; then continue; fi
     tries=30
     until dd if=/dev/null of="$path.lock" conv=excl 2>/dev/null; do
         if [ -n "$(find "$path.lock" -maxdepth 0 -type f -mmin +5 2>/dev/null)" ]; then rm -f -- "$path.lock"; fi
@@ -25,8 +27,8 @@ for path; do
         [ "$(stat -c %h -- "$path")" = 1 ] && ! whole "$path"; then printf "\n\n" >&8; fi
     exec 8>&-
     rm -f -- "$path.lock"
-done' sh {} +
-"""
+done
+""".replace("@IS_MBOX@", is_mbox("$1"))
 
 
 def ends_script(folder: str) -> str:
@@ -34,7 +36,7 @@ def ends_script(folder: str) -> str:
 
     Where it is repeated it changes nothing. It fails where a mailbox stays locked for half a minute.
     """
-    return f"(cd {shlex.quote(folder)} 2>/dev/null || exit 0\n{_SCRIPT}) || exit 1\n"
+    return f"(cd {shlex.quote(folder)} 2>/dev/null || exit 0\n{_FIND} {shlex.quote(_END)} sh {{}} +\n) || exit 1\n"
 
 
 def ended(context: Context) -> Change:

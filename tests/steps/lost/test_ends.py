@@ -52,6 +52,30 @@ def test_what_is_no_mbox_stays_as_it_is(tmp_path: Path) -> None:
     assert (tmp_path.parent / "outside").read_bytes() == b"From outside"
 
 
+@pytest.mark.parametrize(
+    "text", [b"From me to you\n\nlove", b"From: a@b.test\n\nhalf", b"From now on 5 of us:\n12:30 lunch"]
+)
+def test_a_letter_that_begins_as_an_mbox_does_stays_as_it_is(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "letter").write_bytes(text)
+    run(tmp_path)
+    assert (tmp_path / "letter").read_bytes() == text
+
+
+def test_an_mbox_that_begins_with_an_empty_line_is_ended(tmp_path: Path) -> None:
+    (tmp_path / "box").write_bytes(b"\n" + WHOLE + b"From c@")
+    run(tmp_path)
+    assert (tmp_path / "box").read_bytes() == b"\n" + WHOLE + b"From c@\n\n"
+
+
+def test_what_comes_behind_half_a_first_line_is_still_a_message(tmp_path: Path) -> None:
+    path = tmp_path / "box"
+    path.write_bytes(b"From c@")
+    run(tmp_path)
+    path.write_bytes(path.read_bytes() + NEXT)
+    with closing(mailbox.mbox(path)) as box:
+        assert [message["Subject"] for message in box] == ["next"]
+
+
 def test_a_folder_that_is_not_there_is_no_fault(tmp_path: Path) -> None:
     run(tmp_path / "nothing")
 
