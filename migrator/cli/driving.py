@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import typer
 
-from migrator.cli.finding import expect_files, expect_name, found
+from migrator.cli.finding import Found, expect_files, expect_name, found
 from migrator.cli.outcome import Call
 from migrator.cli.signals import Shield
 from migrator.cli.streams import silence
@@ -58,21 +58,15 @@ def run(call: Call, state_root: Path | None, wishes: Wishes) -> int:
     """
     plan = load(call.plan, state_root=state_root, files=True)
     state = read_state(plan.state_dir)
-    if call.command == "resume" and not state.begun:
-        raise UsageError(
-            f"There is nothing to resume: {plan.name} has no run that was begun",
-            host="operator",
-            advice=f"start it with `{call.typed('run')}`",
-        )
-    if not state.begun:
-        expect_name(plan, done=False)
-    if state.complete:
-        _say_complete(call, plan, state)
+    if not _left_to_run(call, plan, state):
         return 0
     if wishes.dry_run:
         return _rehearse(call, plan, wishes, state)
     shield = Shield()
     with _driving(call, plan, shield) as (report, journal):
+        state = read_state(plan.state_dir)  # another process may have gone on until it let go of the lock
+        if not _left_to_run(call, plan, state):
+            return 0
         from migrator.cli.wiring import wired
         from migrator.engine import Engine
         from migrator.steps.homeward import turning
@@ -100,18 +94,18 @@ def rollback(call: Call, state_root: Path | None, wishes: Wishes) -> int:
     anything was touched.
     """
     known = found(call.plan, state_root)
-    plan, state = known.plan, known.state
-    if not state.begun:
-        nothing = f"nothing was done by the journal in {plan.state_dir}, so there is nothing to undo"
-        _tell(call, Kind.MESSAGE, f"{plan.name}: {nothing}")
+    if not _left_to_undo(call, known):
         return 0
-    expect_files(plan)
-    if known.told:
-        _tell(call, Kind.MESSAGE, known.told)
     if wishes.dry_run:
-        return _rehearse(call, plan, wishes, state)
+        _tell_edited(call, known)
+        return _rehearse(call, known.plan, wishes, known.state)
     shield = Shield()
-    with _driving(call, plan, shield) as (report, journal):
+    with _driving(call, known.plan, shield) as (report, journal):
+        known = found(call.plan, state_root)  # another process may have gone on until it let go of the lock
+        if not _left_to_undo(call, known):
+            return 0
+        _tell_edited(call, known)
+        plan = known.plan
         from migrator.cli.wiring import wired
         from migrator.engine import Engine
         from migrator.steps.homeward import homeward
@@ -128,6 +122,42 @@ def rollback(call: Call, state_root: Path | None, wishes: Wishes) -> int:
             )
             _follow(engine.rollback(), report, shield, call)
     return 0
+
+
+def _left_to_run(call: Call, plan: Plan, state: State) -> bool:
+    """Return whether a run has something to do, and say so where it has not.
+
+    Raises UsageError where a run shall go on that was not begun, Refused where it was begun under another name.
+    """
+    if call.command == "resume" and not state.begun:
+        raise UsageError(
+            f"There is nothing to resume: {plan.name} has no run that was begun",
+            host="operator",
+            advice=f"start it with `{call.typed('run')}`",
+        )
+    if not state.begun:
+        expect_name(plan, done=False)
+    if state.complete:
+        _say_complete(call, plan, state)
+    return not state.complete
+
+
+def _left_to_undo(call: Call, known: Found) -> bool:
+    """Return whether there is something to undo, and say so where there is not.
+
+    Raises PlanError where a file of this machine is not there that it needs.
+    """
+    if known.state.begun:
+        expect_files(known.plan)
+    else:
+        nothing = f"nothing was done by the journal in {known.plan.state_dir}, so there is nothing to undo"
+        _tell(call, Kind.MESSAGE, f"{known.plan.name}: {nothing}")
+    return known.state.begun
+
+
+def _tell_edited(call: Call, known: Found) -> None:
+    if known.told:
+        _tell(call, Kind.MESSAGE, known.told)
 
 
 def check(call: Call, state_root: Path | None) -> int:

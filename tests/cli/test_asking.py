@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import TextIO
+from typing import Self, TextIO
 
 import pytest
 
 import migrator.steps.homeward
 from migrator.change import Change, Note, Undo
 from migrator.cli import driving
+from migrator.journal import Lock
 from migrator.steps.base import Context
 from migrator.steps.common.opening import OPENED
 from tests.cli.conftest import PLAN, Desk
@@ -85,6 +86,46 @@ class TestRollback:
         assert moved.type("rollback", "--yes").exit_code == 1
         moved.world.old.lost = False
         assert "not answered" not in moved.type("rollback").stderr
+
+
+class TestAnotherProcess:
+    """What another process did between the first look at the journal and the lock counts."""
+
+    @pytest.mark.parametrize(("command", "told"), [("run", "is left to do"), ("resume", "is left to do")])
+    def test_a_run_that_another_one_ended_has_nothing_left_to_do(
+        self, desk: Desk, monkeypatch: pytest.MonkeyPatch, command: str, told: str
+    ) -> None:
+        desk.type("run", "--until", "survey")
+        self.before_the_lock(desk, monkeypatch, "run")
+        result = desk.type(command, "--yes")
+        assert (result.exit_code, told in result.stdout) == (0, True), result.stdout
+
+    def test_what_another_one_took_back_is_not_resumed(
+        self, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        desk.type("run", "--until", "survey")
+        self.before_the_lock(desk, monkeypatch, "rollback")
+        result = desk.type("resume", "--yes")
+        assert (result.exit_code, "nothing to resume" in result.stderr) == (2, True), result.stderr
+
+    def test_what_another_one_took_back_is_not_undone_again(
+        self, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        desk.type("run", "--yes")
+        self.before_the_lock(desk, monkeypatch, "rollback")
+        result = desk.type("rollback", "--yes")
+        assert (result.exit_code, "nothing to undo" in result.stdout) == (0, True), result.stdout
+
+    def before_the_lock(self, desk: Desk, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+        """Let another process do a command just before this one takes the lock."""
+
+        class Late(Lock):
+            def __enter__(self) -> Self:
+                monkeypatch.setattr(driving, "Lock", Lock)
+                assert desk.type(command, "--yes").exit_code == 0
+                return super().__enter__()
+
+        monkeypatch.setattr(driving, "Lock", Late)
 
 
 @pytest.mark.parametrize(
