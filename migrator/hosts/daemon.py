@@ -260,6 +260,21 @@ tell() {
 """
 
 
+_REMAINING = r"""remaining() { # KIND PID of what holds the configuration of before, given the sessions `earlier`
+    since=$(listening | sed 's/.*[.]//' | sort -n | head -n 1)
+    mta | while read -r kind pid start session title; do
+        case $kind in listener|runner) continue ;; esac
+        case " $(echo $earlier) " in *" $session "*) echo "$kind $pid"; continue ;; esac
+        case $title in
+            'sendmail: '*) ;;
+            *sendmail-b[tvpPihH]*|*sendmail*" -b"[tvpPihH]*|*newaliases*|*mailq*|*hoststat*) continue ;; # only looks
+        esac
+        if [ -n "$since" ] && [ "$start" -lt "$since" ]; then echo "$kind $pid"; fi
+    done
+}
+"""
+
+
 def start(facts: HostFacts) -> str:
     """Return the sh text that starts Sendmail where it does not listen, and fails where none does in time."""
     return f"""(
@@ -341,7 +356,8 @@ def reload_and_outlive(facts: HostFacts, *, longest: int) -> str:
     """Return the sh text that reloads as `reload_and_prove` does, and waits until what the old daemon forked is gone.
 
     A daemon makes a session of its own when it starts or reloads (setsid, main.c `disconnect`), and what it forks
-    stays in it. Idle sessions of clients are ended after ten seconds: they hold no message, and connect again. It
+    stays in it. One that reads its input (`sendmail -Am`, `-bs`) is in a session of whoever started it, and has no title:
+    it counts where it is older than the daemon that listens now. Idle sessions of clients are ended after ten seconds: they hold no message, and connect again. It
     exits with 1 where something is left after `longest` seconds.
 
     It waits as long for the new daemon's first queue run, which begins at once. A HUP to the daemon ends that run
@@ -353,17 +369,14 @@ set +e
 {SWEEP}{_FUNCTIONS}earlier=$(mta | while read -r kind pid start session title; do
     case $kind in listener|runner) echo "$session" ;; esac
 done)
-remaining() {{
-    mta | while read -r kind pid start session title; do
-        case $kind in listener|runner) continue ;; esac
-        case " $(echo $earlier) " in *" $session "*) echo "$kind $pid" ;; esac
-    done
-}}
-{reload_and_prove(facts)}
+{_REMAINING}{reload_and_prove(facts)}
 [ $? -eq 0 ] || exit 1
 waited=0
 while left=$(remaining); [ -n "$left" ]; do
-    if [ $waited -ge {longest} ]; then echo "processes of before still run: $(echo $left)" >&2; exit 1; fi
+    if [ $waited -ge {longest} ]; then
+        echo "Sendmail of before still runs (see what it waits for, or kill it): $(echo $left)" >&2
+        exit 1
+    fi
     if [ $waited -ge 10 ]; then
         printf '%s\\n' "$left" | while read -r kind pid; do
             if [ "$kind" = idle ]; then kill -s TERM "$pid" 2>/dev/null; fi

@@ -104,6 +104,31 @@ def test_a_runner_that_ended_is_started_as_its_title_says(shell: str, title: str
     assert run(shell, script).stdout.strip() == options
 
 
+@each_shell
+def test_what_reads_its_input_since_before_a_reload_is_outlived_too(shell: str) -> None:
+    rows = [
+        "listener 9 500 9 sendmail: MTA: accepting connections",
+        "other 11 400 7 sendmail: MTA: 4ATxyz mx.example.net [192.0.2.1]: DATA",  # of the daemon before
+        "other 12 400 12 /usr/sbin/sendmail-Am-t",  # started by a program, with its own session
+        "queue 13 400 13 sendmail: ./4ATabc from queue",  # of a run of the queue by hand
+        "other 14 400 14 /usr/sbin/sendmail-bt",
+        "other 15 400 15 /usr/sbin/sendmail-bv user01@example.test",
+        "other 16 400 16 /usr/bin/newaliases",
+        "other 17 600 17 /usr/sbin/sendmail-Am-t",  # reads the new configuration
+        "idle 18 600 9 sendmail: MTA: server mx.example.net [192.0.2.1] cmd read",
+    ]
+    fake = "mta() { cat <<'EOF'\n" + "".join(f"{row}\n" for row in rows) + "EOF\n}\n"
+    result = run(shell, f"{daemon._FUNCTIONS}{fake}{daemon._REMAINING}earlier='7'\nremaining\n")
+    assert (result.stdout, result.stderr) == ("other 11\nother 12\nqueue 13\n", "")
+
+
+@each_shell
+def test_the_undo_of_a_relay_waits_for_what_remains(shell: str) -> None:
+    text = daemon.reload_and_outlive(make_facts(), longest=1)
+    assert daemon._REMAINING in text
+    assert subprocess.run([shell, "-n"], input=text, text=True, check=False).returncode == 0
+
+
 REJECTING = "sendmail: MTA: rejecting connections on daemon MTA-v4: load average: 24"
 NO_SOCKETS = "sockets() { :; }\nsleep() { :; }\n"
 
