@@ -79,7 +79,8 @@ _MAPS = r"""sed -n 's/^K[^ ]* *\(hash\|btree\|dbm\|cdb\) \(.* \)\{0,1\}\(\/[^ ]*
 while read -r type map; do
     map=${map%.db}
     if [ ! -f "$map" ]; then continue; fi
-    if [ -e "$map.db" ] && [ -z "$(find "$map" -newer "$map.db")" ]; then continue; fi
+    # Where times are whole seconds, a source of the map's own second may have been written after it.
+    if [ -e "$map.db" ] && [ -n "$(find "$map.db" -newer "$map")" ]; then continue; fi
     rm -f "$map.migrate.db"
     makemap "$type" "$map.migrate" <"$map" || { rm -f "$map.migrate.db"; exit 1; }
     # Only types that make one file are replaced in one instant; the others are rebuilt in place.
@@ -132,7 +133,7 @@ def rebuild(facts: HostFacts) -> str:
 
 
 def rebuild_maps(facts: HostFacts) -> str:
-    """Return the sh text that builds every map of sendmail.cf which is older than its source, and nothing else."""
+    """Return the sh text that builds every map of sendmail.cf which is not younger than its source, and nothing else."""
     maps = _MAPS.replace("OWNER", WAYS[facts.family].map_owner)
     return f"(\nset +e\ncd /etc/mail || exit 1\n{maps})\n"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from migrator.hosts import families
-from migrator.hosts.families import WAYS, rebuild, service
+from migrator.hosts.families import WAYS, rebuild, rebuild_maps, service
 from tests.fakes import make_facts
 from tests.hosts.shell import SHELLS, run
 
@@ -63,6 +63,22 @@ class Mail:
         result = run(self.shell, f"set -e\n{script}echo after\n")
         assert ("after" in result.stdout) == (result.returncode == 0)
         return result.returncode, result.stderr
+
+
+@pytest.mark.parametrize(("age", "built"), [(100, True), (0, True), (-100, False)])
+def test_a_map_is_built_unless_it_is_surely_younger_than_its_source(
+    mail: Mail, age: int, built: bool
+) -> None:
+    # File systems of whole seconds cannot tell what was written just after the map was built.
+    mail.write("sendmail.cf", f"Kaccess hash {mail.folder}/access\n")
+    source = mail.write("access", "To:a RELAY\n", age=1000)
+    made = mail.write("access.db", "before\n")
+    written = int(source.stat().st_mtime)
+    os.utime(source, (written, written))
+    os.utime(made, (written - age, written - age))
+    script = rebuild_maps(make_facts()).replace("/etc/mail", str(mail.folder))
+    assert run(mail.shell, f"set -e\n{script}").returncode == 0
+    assert (made.read_text() != "before\n") == built
 
 
 def test_without_make_the_family_way_is_gone_by_hand(mail: Mail) -> None:

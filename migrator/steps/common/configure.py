@@ -124,7 +124,9 @@ def change(
     # sendmail.cf has to be younger than its source, or make would take it for stale.
     without = "".join(_without_map(sources, edit) for edit in edits if f"{edit.path}.db" not in kept)
     younger = shlex.join(["touch", CF, *(one.path for one in lost if one.path != CF)])
-    again = f"{younger}\n{without}{families.rebuild_maps(facts)}"
+    # What was made otherwise than its source says stays where it is surely the younger one (see rebuild_maps).
+    later = "sleep 1\n" if any(one.path != CF for one in lost) else ""
+    again = f"{later}{younger}\n{without}{families.rebuild_maps(facts)}"
     undo_then = f"set -e\n{again}{daemon.reload_and_outlive(facts, longest=OUTLIVE)}"
     otherwise = f"set -e\n{_put_back(kept)}{again}{_IF_LOADED}{daemon.reload_and_prove(facts)}"
     return Change(
