@@ -180,13 +180,13 @@ END {
 _COMPARE = (
     r"""
 function key(path) {
-    if (path !~ /(^|\/)(new|cur)\/[^\/]*$/) return path
+    if (path !~ "(^|/)(new|cur)/[^/]*$") return path
     sub(/.*\//, "", path)
     sub(/:2,.*/, "", path)
     return "/" path
 }
 function ending(name) {
-    sub(/.*[\/|]/, "", name)
+    sub(".*[/|]", "", name)
     sub(/:2,.*/, "", name)
     return name
 }
@@ -245,14 +245,14 @@ function judge(kind, width, texts, name, number) {
 # (mh-mail(5)).
 function begins(kind, text, name) {
     if (text ~ /^(From .*[0-9]:[0-9][0-9]|\001\001\001\001|\*mbx\*)/) return 1
-    if (text ~ /^From / && (name !~ /\.[^\/]*$/ || ENVIRON["others"] != "*")) return 1
+    if (text ~ /^From / && (name !~ "[.][^/]*$" || ENVIRON["others"] != "*")) return 1
     return kind == "h" && text ~ /^[A-Za-z][-A-Za-z0-9]*:/
 }
 function suspect(line, path, kind) {
     path = line
     sub(/^[^ ]+ [^ ]+ [^ ]+ /, "", path)
     if (path ~ /\/(storage\/m|dbox-Mails\/u)\.[0-9]+$/) { file(line); return }
-    if (path ~ /\/dovecot[-.][^\/]*$/) return
+    if (path ~ "/dovecot[-.][^/]*$") return
     split(line, word, " ")
     kind = (path ~ /\/[0-9]+\.?$/ && word[2] >= WIDE) ? "h" : "c"
     held[kind, ++waiting[kind]] = line

@@ -77,11 +77,11 @@ END {
 }
 # A message is known in its mail store by its unique name, whatever its folder and its flags are (maildir(5)).
 function count(path, name) {
-    if (match(path, /\/(cur|new)\/[^\/]*$/)) {
+    if (match(path, "/(cur|new)/[^/]*$")) {
         name = substr(path, RSTART + 5)
         sub(/:2,.*/, "", name)
         path = substr(path, 1, RSTART - 1)
-        while (match(path, /\/\.[^\/]*$/)) path = substr(path, 1, RSTART - 1)
+        while (match(path, "/[.][^/]*$")) path = substr(path, 1, RSTART - 1)
         path = path "/" name
     }
     if (!(path in counted)) { counted[path]; changes++ }

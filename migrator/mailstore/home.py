@@ -206,14 +206,14 @@ def list_script(home: str, paths: Sequence[str], *, inside: str = "") -> str:
 # The same as Entry.key, for paths in which \001 stands for a newline.
 _KNOWN = r"""
 function key(path, name, cut) {
-    if (!match(path, /(^|\/)(new|cur)\/[^\/]+$/)) return ""
+    if (!match(path, "(^|/)(new|cur)/[^/]+$")) return ""
     name = substr(path, RSTART)
     path = substr(path, 1, RSTART - 1)
-    match(name, /[^\/]+$/)
+    match(name, "[^/]+$")
     name = substr(name, RSTART)
     cut = index(name, ":2,")
     if (cut) name = substr(name, 1, cut - 1)
-    while (match(path, /(^|\/)\.[^\/]*$/)) path = substr(path, 1, RSTART - 1)
+    while (match(path, "(^|/)[.][^/]*$")) path = substr(path, 1, RSTART - 1)
     return path "/" name
 }
 $0 == "" { part += 1; next }

@@ -117,7 +117,7 @@ stage == "came" { if (index($0, "\002")) odd("a name that cannot be told"); set[
 stage == "draft" {
     cut($0)
     if (/^d/) { folders++; known[path]; base[path]; set[path] }
-    else { kept[path]; if (path ~ /\/(cur|new)\/[^\/]*$/) { held[path] = $0; next } }
+    else { kept[path]; if (path ~ "/(cur|new)/[^/]*$") { held[path] = $0; next } }
     keep($0)
     next
 }

@@ -67,7 +67,7 @@ function cut(text, bar) {
     path = substr(text, bar + 1)
 }
 function root(name) { return name == "." || (ENVIRON["note_forest"] != "" && name ~ /^\.\/[0-9]+$/) }
-function parent(name) { return match(name, /\/[^\/]*$/) ? substr(name, 1, RSTART - 1) : "" }
+function parent(name) { return match(name, "/[^/]*$") ? substr(name, 1, RSTART - 1) : "" }
 function who(facts, word) { split(facts, word, " "); return word[1] " " word[2] " " word[3] }
 function when(facts, word) { split(facts, word, " "); return word[4] + 0 }
 function mail(folder, set, last, base) {
