@@ -356,9 +356,9 @@ def reload_and_outlive(facts: HostFacts, *, longest: int) -> str:
     """Return the sh text that reloads as `reload_and_prove` does, and waits until what the old daemon forked is gone.
 
     A daemon makes a session of its own when it starts or reloads (setsid, main.c `disconnect`), and what it forks
-    stays in it. One that reads its input (`sendmail -Am`, `-bs`) is in a session of whoever started it, and has no title:
-    it counts where it is older than the daemon that listens now. Idle sessions of clients are ended after ten seconds: they hold no message, and connect again. It
-    exits with 1 where something is left after `longest` seconds.
+    stays in it. One that reads its input (`sendmail -Am`, `-bs`) is in the session of whoever started it, and has no
+    title: it counts where it is older than the daemon that listens now. Idle sessions of clients are ended after ten
+    seconds: they hold no message, and connect again. It exits with 1 where something is left after `longest` seconds.
 
     It waits as long for the new daemon's first queue run, which begins at once. A HUP to the daemon ends that run
     as well (seen with 8.17.1); where a mailbox program is writing just then, the delivery is never noted, and the
@@ -374,7 +374,7 @@ done)
 waited=0
 while left=$(remaining); [ -n "$left" ]; do
     if [ $waited -ge {longest} ]; then
-        echo "Sendmail of before still runs (see what it waits for, or kill it): $(echo $left)" >&2
+        echo "processes of before still run (see what they wait for, or kill them): $(echo $left)" >&2
         exit 1
     fi
     if [ $waited -ge 10 ]; then

@@ -133,7 +133,7 @@ def rebuild(facts: HostFacts) -> str:
 
 
 def rebuild_maps(facts: HostFacts) -> str:
-    """Return the sh text that builds every map of sendmail.cf which is not younger than its source, and nothing else."""
+    """Return the sh text that builds each map of sendmail.cf that is not younger than its source, and nothing else."""
     maps = _MAPS.replace("OWNER", WAYS[facts.family].map_owner)
     return f"(\nset +e\ncd /etc/mail || exit 1\n{maps})\n"
 

@@ -7,6 +7,7 @@ from migrator.mailstore.rsync import VANISHED
 
 # Given the folder `target` with a link to each tree, `listed` (a line `NUMBER FOLDER` for each), `state`, and `most`,
 # how many rsyncs run at once; `enter_tree`; `rsync_of_tree KIND OPTION...`, which copies the tree `tree` into `there`.
+# A folder's name may end with blanks, which `read -r tree there` would take away.
 FUNCTIONS = (
     r"""
 all_trees() { printf '%s\n' "$listed"; }
@@ -16,7 +17,8 @@ some_trees() { # of the numbers on standard input
 }
 made() {
     all_trees >"$work/all" || exit 1
-    while read -r tree there; do
+    while IFS= read -r tree; do
+        there=${tree#* } tree=${tree%% *}
         [ -d "$there" ] || (enter_tree "$there" make) || exit 1
         # rsync would go on without a log that it cannot write, and what it copied would look like mail of the new host.
         (umask 077; : >>"$state/copied-$tree.log") || exit 1
@@ -45,7 +47,8 @@ few() { # none of the trees may lose more than its share; given are the numbers 
 }
 remove_each() { # a test of find: in each tree by itself, from its own folder
     parted >"$work/parted" || exit 1
-    while read -r tree there; do
+    while IFS= read -r tree; do
+        there=${tree#* } tree=${tree%% *}
         plain <"$work/lists/$tree" |
             (enter_tree "$there" && xargs -0 -r sh -c "$removing" sh "$(pwd -P)" "$1") || exit 1
     done <"$work/parted"
@@ -57,7 +60,10 @@ own_folder() { # of each tree that changed itself gets the time, the mode and th
         stage == "all" { folder = $0; sub(/^[0-9]* /, "", folder); there["./" $1] = folder; next }
         $4 in own && $4 in there { print $1, $2, $3, there[$4] }
     ' stage=roots "$work/roots" stage=all "$work/all" stage=own "$work/own" >"$work/due"
-    while read -r time mode owner there; do
+    while IFS= read -r there; do
+        time=${there%% *} there=${there#* }
+        mode=${there%% *} there=${there#* }
+        owner=${there%% *} there=${there#* }
         case $time,$mode in *[!0-9.,]*) continue ;; esac
         enter_tree "$there" || exit 1
         case $owner in -*|*[!A-Za-z0-9._:-]*) ;; *) chown "$owner" . 2>/dev/null ;; esac
@@ -96,7 +102,8 @@ each_tree() {
 each_of_worker() {
     worker=$1
     shift
-    while read -r tree there; do
+    while IFS= read -r tree; do
+        there=${tree#* } tree=${tree%% *}
         if [ -e "$work/each/failed" ]; then break; fi
         "$@" >"$work/each/$tree.out" 2>"$work/each/$tree.said" </dev/null
         status=$?

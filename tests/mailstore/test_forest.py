@@ -25,6 +25,8 @@ from migrator.plan import CopyPlan, SyncTree
 from tests.mailstore import trees
 
 COUNT = forest.MANY + 4
+BLANKS = {4: " ", 6: "  ", 7: "\t"}
+"""What the names of some trees' folders end with."""
 RSYNC = Path(__file__).parent / "rsync_between.py"
 
 
@@ -45,8 +47,8 @@ class Wood:
             (self.root / name).mkdir()
         self.trees = {
             index: SyncTree(
-                f"{self.root}/there/t {index}/",
-                f"{self.root}/here/to it's {index}",
+                f"{self.root}/there/t {index}{BLANKS.get(index, '')}/",
+                f"{self.root}/here/to it's {index}{BLANKS.get(index, '')}",
                 ("bak", "/top") if index == 1 else ("*.lock",),
             )
             for index in range(COUNT)
