@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from migrator.change import Change, Note, Undo
 from migrator.steps.base import Context, Phase, Step
 from migrator.steps.common.words import some
+from migrator.steps.lost.tell import LOST
 
 
 class Farewell(Step):
@@ -31,10 +32,16 @@ class Farewell(Step):
 def _tasks(context: Context) -> Iterator[str]:
     plan = context.plan
     new, old = " and ".join(plan.new.addresses), " and ".join(plan.old.addresses)
-    yield f"see that SPF of {some(plan.domains)} names {new}, and keep {old} in it until the old host is off"
+    lost = LOST in context.memory
+    keeping = f"take {old} out of it" if lost else f"keep {old} in it until the old host is off"
+    yield f"see that SPF of {some(plan.domains)} names {new}, and {keeping}"
     yield f"see that the reverse record of {new} is {plan.mail_host} (ask whoever gives out the address)"
     yield f"see that TLSA and MTA-STS of {plan.mail_host}, where you have them, fit the new host's certificate"
-    yield "watch the old host's log: when nothing comes to it for a week, no resolver holds the old address any more"
-    yield "see `mailq` on the old host: mail from its users to others may still wait there; it goes on trying"
+    if not lost:
+        yield "watch the old host's log: if nothing comes to it for a week, no resolver holds the old address any more"
+        yield "see `mailq` on the old host: mail from its users to others may still wait there; it goes on trying"
     yield f"tell the users of IMAP and POP the new host, where their programs do not call it {plan.mail_host}"
-    yield f"when the old host is switched off, remove {', '.join(plan.old.addresses)} from /etc/mail/access on the new"
+    when = (
+        "see that nobody else is given the old address, and" if lost else "when the old host is switched off,"
+    )
+    yield f"{when} remove {', '.join(plan.old.addresses)} from /etc/mail/access on the new"

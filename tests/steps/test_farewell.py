@@ -7,6 +7,7 @@ import pytest
 from migrator.change import Note, Undo
 from migrator.plan import HostPlan
 from migrator.steps.farewell import Farewell
+from migrator.steps.lost import LOST
 from tests.steps.stage import Stage, summaries
 
 
@@ -46,3 +47,11 @@ def test_it_is_said_once_and_only_when_all_was_said(stage: Stage) -> None:
     stage.perform()
     assert stage.look() == []
     stage.verify()
+
+
+def test_once_the_old_host_is_lost_nothing_is_asked_of_it(stage: Stage) -> None:
+    stage.memory[LOST] = "2026-11-29T12:00:00+00:00"
+    told = "\n".join(summaries(stage.look()))
+    assert "old host" not in told
+    assert "take 198.51.100.10 out of it" in told
+    assert "remove 198.51.100.10 from /etc/mail/access on the new" in told

@@ -8,6 +8,7 @@ from migrator.steps.base import Context
 from migrator.steps.rules import (
     exemption,
     formats,
+    held,
     host,
     identity,
     keys,
@@ -32,6 +33,7 @@ HOST_RULES: tuple[Callable[[Both], Iterator[Finding]], ...] = (
     made.derived,
     exemption.let_in,
     patience.queuereturn,
+    held.held,
     host.maps,
     host.programs,
     host.login_shell,
