@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from migrator.errors import Refused
+from migrator.mailstore import mounts
 from migrator.mailstore.arrivals import STATE
 from migrator.plan import SyncTree
 
@@ -100,15 +101,31 @@ def lexical(kept: Sequence[str], roots: Sequence[str]) -> Places:
 def places_script(kept: Sequence[str], roots: Sequence[str]) -> str:
     """Return the inspecting script that prints, for each path, the links on the way and where it leads."""
     walks = "".join(f"walk {shlex.quote(path)}\n" for path in (*kept, *roots))
-    return f"LC_ALL=C; export LC_ALL\n{_WALK}{walks}printf 'end\\000'\n"
+    return f"LC_ALL=C; export LC_ALL\n{_WALK}{walks}{mounts.READ}printf 'end\\000'\n"
 
 
 def parse_places(text: str, kept: Sequence[str], roots: Sequence[str]) -> Places:
     """Given what the script printed, return the places. Raises ValueError where it is not whole."""
     found = list(_groups(text.removesuffix("end\0").split("\0")[:-1]))
+    table = (
+        mounts.parse(found.pop()[0])
+        if found and found[-1][:1] and found[-1][0].startswith(mounts.HEAD)
+        else ()
+    )
     if not text.endswith("\0end\0") or len(found) != len(kept) + len(roots) or not all(found):
         raise ValueError("the places are not told to their end")
-    return Places(tuple(found[: len(kept)]), tuple(paths[-1] for paths in found[len(kept) :]))
+    places = Places(tuple(found[: len(kept)]), tuple(paths[-1] for paths in found[len(kept) :]))
+    return replace(places, kept=tuple(dict.fromkeys((*places.kept, *_mounted(places, table)))))
+
+
+def _mounted(places: Places, table: Sequence[mounts.Mount]) -> Iterator[tuple[str, ...]]:
+    """Yield what is kept by the other paths that bind mounts make for it, and the roots that lie in it by one."""
+    own = tuple(dict.fromkeys(paths[-1] for paths in places.kept))
+    for path in own:
+        yield from ((other,) for other in mounts.others(path, table))
+    for root in places.roots:
+        if any(other == path or below(other, path) for other in mounts.others(root, table) for path in own):
+            yield (root,)
 
 
 def usual(tree: SyncTree) -> tuple[str, ...]:

@@ -28,7 +28,9 @@ def drained(context: Context, host: HostName, *, earlier: str | None) -> Iterato
 
     `earlier` is what the sessions of the daemons before a relay are remembered as: only what is still in one is
     waited for; None waits for everything. A message that waits for a mailbox of the host itself, by an alias
-    or one of its own names, would be delivered there after the copy: a run of the queue delivers it now.
+    or one of its own names, would be delivered there after the copy: a run of the queue delivers it now. That forks
+    (-qf does not), for such a message may have recipients elsewhere, and mail is held meanwhile: one in the foreground
+    would wait minutes for a dead server. What is delivered just then, `expect_drained` waits for.
     """
     (left, runners), stuck = at_once(
         lambda: _left(context, host, earlier), lambda: waiting.for_own_mailboxes(context, host)

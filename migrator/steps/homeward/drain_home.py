@@ -25,7 +25,11 @@ class DrainHome(Step):
     attempts = 10  # a message that is deferred once is tried again
 
     def changes(self, context: Context) -> Iterator[Change]:
-        """Yield the waits, what is kept back for the old host would refuse it, and a run of the new host's queue."""
+        """Yield the waits, what is kept back for the old host would refuse it, and a run of the new host's queue.
+
+        The run forks (-qf would not): its messages may have recipients at dead servers as well. `verify` waits for
+        those of the domains to leave.
+        """
         if not opened(context):
             return
         yield from holding.released(context)
