@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from migrator.errors import UsageError
 from migrator.journal import State
-from migrator.plan.flat import differences
+from migrator.plan.flat import differences, duration_text
+from migrator.plan.shapes import CutoverPlan
 from migrator.steps.base import Phase, Step
 
 FIRST_STEP: Mapping[str, str | Phase] = {
@@ -28,12 +29,16 @@ FIRST_STEP: Mapping[str, str | Phase] = {
 """Which step is the first that a key, or else its table, concerns; a table that is not here concerns everything."""
 
 
+_ADDED: Mapping[str, str] = {"cutover.late_mail": duration_text(CutoverPlan().late_mail)}
+"""Keys that a plan of an earlier version did not have, with their defaults: a journal that lacks them has these."""
+
+
 def check(state: State, plan: Mapping[str, str], steps: Sequence[Step], *, accept: bool) -> None:
     """Given the state, the plan as it is now and the steps, return where a run may go on with it.
 
     Raises UsageError with every changed key where the change is not accepted, or concerns a finished step.
     """
-    changed = differences(state.plan, plan)
+    changed = differences({**_ADDED, **state.plan} if state.plan else state.plan, plan)
     blocked = {key: step for key in changed if (step := _finished_step(state, key, steps))}
     if not changed or (accept and not blocked and not state.going_back):
         return

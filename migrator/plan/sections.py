@@ -146,6 +146,7 @@ def cutover(table: Table) -> CutoverPlan:
         max_closed=table.value("max_closed", values.duration("10s", "1h"), defaults.max_closed),
         budget=table.value("budget", values.duration("1s", "1d"), defaults.budget),
         overrun=table.value("overrun", values.decimal(1, 100), defaults.overrun),
+        late_mail=table.value("late_mail", values.duration("0s", "5d"), defaults.late_mail),
     )
 
 

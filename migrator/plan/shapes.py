@@ -134,7 +134,8 @@ class CutoverPlan:
     """How and when mail moves, and how long it may take.
 
     Port 25 is closed for at most `max_closed`. The mailboxes are to be closed no longer than `budget`; a cutover that
-    takes `budget` times `overrun` goes back by itself.
+    takes `budget` times `overrun` goes back by itself. For `late_mail` after the switch the relay answers with 450 whom
+    the other host does not know, then with 550.
     """
 
     strategy: Strategy = "hold"
@@ -142,6 +143,7 @@ class CutoverPlan:
     max_closed: timedelta = timedelta(minutes=2)
     budget: timedelta = timedelta(seconds=60)
     overrun: float = 3.0
+    late_mail: timedelta = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,7 @@ address = ""
 #max_closed = "2m"                    # the old port 25 opens by itself after it, whatever happens here
 #budget = "60s"                       # a cutover that would close the mailboxes longer is refused
 #overrun = 3                          # one that takes budget times this goes back by itself
+#late_mail = "1d"                     # so long the relay puts off (450) whom the new host does not know; then 550
 
 [smoke]
 #recipient = ""                       # who gets the test messages; default: the first mailbox found

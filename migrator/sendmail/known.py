@@ -3,6 +3,8 @@
 A host that delivers refuses an unknown user at RCPT; one that relays takes everyone, and bounces to forged senders what
 the other host refuses. cf/README ("Local_check_rcpt") gives a place for rules of one's own before all others; what is
 known is a map beside them, and accounts are asked of getpwnam (Installation and Operation Guide, 5.9, "user").
+Whom only this host knows is answered with 450 until a time that stands in the map, and with 550 from then on: the rules
+compare it with `${time}`, which Sendmail sets for each connection since 8.13 (where it is not set, 450 it stays).
 A recipient is looked up as virtusertable and the aliases look it up: with its detail, with `+*`, without.
 """
 
@@ -28,9 +30,16 @@ LATER = "This mailbox is being moved, please try again later"
 
 UNKNOWN = "User unknown"
 
+RULESET = "SMigrateKnown"
+"""By what an .mc tells that it has the rules."""
+
+_UNTIL = "until:"
+"""Where the map says, in seconds since 1970, until when the answer is 450."""
+
 _MAPS = """LOCAL_CONFIG
 Kmigrateknown @TYPE@ -o @PATH@
 Kmigrateuser user -m -a.FOUND
+Kmigratetime arith
 """
 
 _BY_KEY = """R< @POLICY@ > $+ < @ $+ >\t\t$: < $(migrateknown $1 @ $2 $: @NONE@ $) > $1 < @ $2 >
@@ -57,7 +66,11 @@ R< ? > $+ < @ $+ >\t$: < $(migrateuser $1 $: ? $) > $1 < @ $2 >
 R< ? > $*\t\t$#error $@ 5.1.1 $: "550 {UNKNOWN}"
 R< - > $*\t\t$#error $@ 5.1.1 $: "550 {UNKNOWN}"
 R< REFUSED > $*\t\t$#error $@ 5.1.1 $: "550 {UNKNOWN}"
-R< LATER > $*\t\t$#error $@ 4.2.1 $: "450 {LATER}"
+R< LATER > $*\t\t$: < LATER $(migrateknown {_UNTIL} $: - $) > $1
+R< LATER - > $*\t\t$: < LATER TRUE > $1
+R< LATER $+ > $*\t$: < LATER $(migratetime l $@ $&{{time}} $@ $1 $: TRUE $) > $2
+R< LATER FALSE > $*\t$#error $@ 5.1.1 $: "550 {UNKNOWN}"
+R< LATER $* > $*\t$#error $@ 4.2.1 $: "450 {LATER}"
 R< RELAYED > $*\t\t$#error $@ 4.2.1 $: "450 {RELAYED}"
 SLocal_check_rcpt
 R$*\t\t\t$: $1 $| $>MigrateKnown $1
@@ -80,13 +93,14 @@ def table(
     probe: str,
     refused: Collection[str],
     later: Collection[str],
+    until: int = 0,
 ) -> str:
     """Return the list.
 
     `policies` holds the domains that refuse unknown users: whether aliases and accounts count there besides the keys of
     virtusertable. `keys` (`user@domain`) and `names` are known; of them `refused` are none of this host's, and `later`
-    none of the other one's. `probe` is the local part by which the rules are recognised. Raise TextError for what no
-    table can hold.
+    none of the other one's, which are answered for now `until` that time (seconds since 1970; 0: always). `probe` is
+    the local part by which the rules are recognised. Raise TextError for what no table can hold.
     """
     entries = [
         Entry(f"@{checked_domain(domain)}", "NAMES" if by_name else "KEYS")
@@ -98,7 +112,19 @@ def table(
         entries.append(Entry(key, value))
     # A name that only the other host lacks may be an account, and would be found by its account otherwise.
     entries += [Entry(name, "LATER") for name in sorted(set(later) - {one.key for one in entries})]
+    if later and until:
+        entries.append(Entry(_UNTIL, str(until)))
     return maps.set_entries("", entries)
+
+
+def taken(text: str, keys: Iterable[str]) -> str:
+    """Given a list, return it with these of its addresses and names as known to both hosts."""
+    return maps.set_entries(text, [Entry(key, "OK") for key in keys])
+
+
+def by_name(text: str) -> tuple[str, ...]:
+    """Given a list, return the domains in which aliases and accounts count."""
+    return tuple(one.key[1:] for one in maps.parse(text) if one.key.startswith("@") and one.value == "NAMES")
 
 
 def later_of(text: str) -> tuple[str, ...]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from migrator.change import Change, Note, Undo
+from migrator.sendmail import known
 from migrator.steps.base import Context, Phase, Step
+from migrator.steps.common import late
+from migrator.steps.common.patience import time
 from migrator.steps.common.words import some
 from migrator.steps.lost.tell import LOST
 
@@ -20,6 +23,7 @@ class Farewell(Step):
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield each task as a note, once."""
         if self.name not in context.memory:
+            yield from late.learned(context)
             tasks = list(_tasks(context))
             for number, task in enumerate(tasks, 1):
                 done = {self.name: "said"} if number == len(tasks) else {}
@@ -33,6 +37,12 @@ def _tasks(context: Context) -> Iterator[str]:
     plan = context.plan
     new, old = " and ".join(plan.new.addresses), " and ".join(plan.old.addresses)
     lost = LOST in context.memory
+    if later := context.memory.get(late.LATER, ""):
+        yield (
+            f"the new host does not know {later}, whom the old one answers with 450 (and with 550 from "
+            f"{time(plan.cutover.late_mail)} after the switch on): make them there, then write OK for them into "
+            f"{known.PATH} on the old host and build its map anew"
+        )
     keeping = f"take {old} out of it" if lost else f"keep {old} in it until the old host is off"
     yield f"see that SPF of {some(plan.domains)} names {new}, and {keeping}"
     yield f"see that the reverse record of {new} is {plan.mail_host} (ask whoever gives out the address)"

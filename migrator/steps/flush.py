@@ -8,7 +8,7 @@ from migrator import host_text
 from migrator.change import Change, Note, Shell, Undo
 from migrator.sendmail.queue import QueuedMessage
 from migrator.steps.base import Context, Phase, Step
-from migrator.steps.common import holding, hung, leaving, reaching, waiting
+from migrator.steps.common import holding, hung, late, leaving, reaching, waiting
 from migrator.steps.common.opening import FLOWS, PASSABLE
 from migrator.steps.common.recipient import recipient_of
 
@@ -30,6 +30,7 @@ class Flush(Step):
 
     def changes(self, context: Context) -> Iterator[Change]:
         """Yield runs over what waits, without what hangs, what left by them, and a note of what no run delivers."""
+        yield from late.learned(context)
         found = waiting.for_domains(context)
         released = False
         for change in holding.taken_now(context, found):

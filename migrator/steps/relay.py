@@ -10,6 +10,7 @@ from migrator.steps.base import Context, Phase, Step
 from migrator.steps.common import holding, port
 from migrator.steps.common.at_once import at_once
 from migrator.steps.common.configure import Reload
+from migrator.steps.common.patience import time
 from migrator.steps.common.relaying import expect_live_relay, expect_relay, later_word, relayed
 
 GENERATIONS = "relay.generations"
@@ -38,7 +39,8 @@ class Relay(Step):
         if later and TOLD not in context.memory:
             yield Change(
                 f"by hand: the new host does not know {later}, whom the old one knows: it answers them with 450 "
-                "from now on, so that nothing bounces; make these aliases, accounts or keys of virtusertable there",
+                f"from now on for {time(context.plan.cutover.late_mail)}, so that nothing bounces, and with 550 then; "
+                "make these aliases, accounts or keys of virtusertable there",
                 Note(),
                 Undo.NOT_NEEDED,
                 {TOLD: "yes"},

@@ -8,7 +8,7 @@ from migrator.change import Change, Note, Undo
 from migrator.errors import NotReady
 from migrator.net.resolver import Answer
 from migrator.steps.base import Context, Phase, Step
-from migrator.steps.common import zone
+from migrator.steps.common import late, zone
 
 
 class VerifyDns(Step):
@@ -25,6 +25,8 @@ class VerifyDns(Step):
         """
         if self.name in context.memory:
             return
+        # The records may have waited for a person for long, who made meanwhile what the new host did not know.
+        yield from late.learned(context)
         if zone.still_old(context):
             # What a dry run hears now is what move-dns ends.
             yield Change(

@@ -119,3 +119,17 @@ def test_every_table_of_a_plan_concerns_a_step_that_exists(strategy: str) -> Non
     tables = {key.partition(".")[0].partition("[")[0] for key in keys}
     assert tables == {"migration", *(key for key in FIRST_STEP if "." not in key)}
     assert keys.issuperset(key for key in FIRST_STEP if "." in key)
+
+
+def test_a_journal_from_before_a_key_was_there_has_its_default() -> None:
+    earlier = {key: text for key, text in make_plan().flatten().items() if key != "cutover.late_mail"}
+    records = {step.name: StepRecord(step.name, "done") for step in ordered("hold")}
+    state = State(plan=earlier, steps=records)
+    check(state, make_plan().flatten(), ordered("hold"), accept=False)
+    with pytest.raises(UsageError, match=r"cutover\.late_mail: 1d → 2h"):
+        check(
+            state,
+            make_plan(cutover=CutoverPlan(late_mail=timedelta(hours=2))).flatten(),
+            ordered("hold"),
+            accept=False,
+        )

@@ -17,6 +17,9 @@ make -s >/dev/null 2>&1 && service sendmail reload >/dev/null 2>&1
 """
 
 
+PASSED = "cd /etc/mail && sed 's/^until:.*/until:\\t1000000000/' migrate-known | makemap hash migrate-known"
+
+
 def answer(lab: Lab, recipient: str, host: str = "old") -> int:
     """Return the code that RCPT TO is answered with."""
     talk = converse(lab.place.address(host), helo="senders.outside.test", sender="", recipients=[recipient])
@@ -37,6 +40,17 @@ def test_unknown_users_are_refused_by_the_relay_and_no_known_one_bounces(lab: La
     assert answer(lab, "anybody@example2.test") == 250  # its catch-all
     assert answer(lab, "onlyold@example.test") == 450
     assert answer(lab, "migrate-no-such-user@example.test") == 450
+    # Past the time that the plan gives, without a timer and without a reload.
+    lab.shell("old", PASSED)
+    assert answer(lab, "onlyold@example.test") == 550
+    assert answer(lab, "info+detail@example.test") == 250
+    lab.shell("old", "cd /etc/mail && makemap hash migrate-known <migrate-known")
+    assert answer(lab, "onlyold@example.test") == 450
+    lab.shell("new", "echo 'onlyold: user01' >>/etc/aliases && newaliases >/dev/null")
+    flushed = lab.migrate("run", "--yes", "--wait", "--until", "flush")
+    assert flushed.returncode == 0, flushed.stdout + flushed.stderr
+    assert "take onlyold" in flushed.stdout + flushed.stderr
+    assert answer(lab, "onlyold@example.test") == 250
     back = lab.migrate("rollback", "--yes")
     assert back.returncode == 0, back.stdout + back.stderr
     assert answer(lab, "onlyold@example.test") == 250

@@ -24,7 +24,7 @@ CONTRACT = frozenset(
         "dns": "ttl lead nameservers resolvers update restore_ttl command",
         "dns.rfc2136": "server port key_name key_algorithm key_file key_env",
         "sync": "passes max_delete max_load bwlimit nice ionice via streams",
-        "cutover": "strategy window max_closed budget overrun",
+        "cutover": "strategy window max_closed budget overrun late_mail",
         "smoke": "recipient sender",
         "webmail": "old_url new_url",
     }.items()

@@ -127,6 +127,12 @@ def test_port_25_may_not_stay_closed_for_long(tmp_path: Path, max_closed: str) -
     assert fault(tmp_path, add=f"[cutover]\nmax_closed = {max_closed}\n").key == "cutover.max_closed"
 
 
+def test_late_mail_is_put_off_for_a_day_unless_the_plan_says_else(tmp_path: Path) -> None:
+    assert read(tmp_path).cutover.late_mail == timedelta(days=1)
+    assert read(tmp_path, add='[cutover]\nlate_mail = "0s"\n').cutover.late_mail == timedelta(0)
+    assert fault(tmp_path, add='[cutover]\nlate_mail = "6d"\n').key == "cutover.late_mail"
+
+
 def test_the_smoke_test_writes_to_a_mailbox_that_moves(tmp_path: Path) -> None:
     assert read(tmp_path, add='[smoke]\nrecipient = "a@EXAMPLE.test"\n').smoke.recipient == "a@example.test"
     assert "would not move" in fault(tmp_path, add='[smoke]\nrecipient = "a@other.test"\n').reason

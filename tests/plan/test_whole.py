@@ -94,6 +94,7 @@ PLANS = st.builds(
         window=st.none() | WINDOWS,
         max_closed=TIMES,
         overrun=st.floats(1, 100),
+        late_mail=TIMES,
     ),
     smoke=st.builds(SmokePlan, TEXTS, TEXTS),
     webmail=st.none() | st.builds(WebmailPlan, TEXTS, TEXTS),

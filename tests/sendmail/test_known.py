@@ -31,6 +31,19 @@ def test_the_list_says_who_is_known_who_never_was_and_who_is_later() -> None:
     assert known.later_of(text) == ("gone", "user07")
 
 
+def test_the_time_until_which_the_answer_is_for_now_is_an_entry_where_there_is_such_an_answer() -> None:
+    def made(later: set[str]) -> str:
+        return known.table(
+            {"a.test": True}, keys=[], names=["x"], probe="p", refused=set(), later=later, until=1796000000
+        )
+
+    assert "until:\t1796000000\n" in made({"x"})
+    assert "until" not in made(set())
+    assert known.later_of(made({"x"})) == ("x",)
+    assert known.by_name(made({"x"})) == ("a.test",)
+    assert known.later_of(known.taken(made({"x"}), ["x"])) == ()
+
+
 def test_a_catch_all_that_refuses_everyone_leaves_the_keys_alone() -> None:
     table = "@a.test\terror:nouser No such user\n@b.test\tuser01\nx@c.test\terror:nouser\n"
     assert known.catch_all_errors(table) == {"a.test"}

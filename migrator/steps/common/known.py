@@ -32,7 +32,9 @@ def wanted(context: Context, host: HostName, other: HostName, sources: Sources, 
         return {}
     declared = sources.cf.map("access") or sources.cf.map("mailertable") or sources.cf.map("virtuser")
     usual = declared.type if declared and declared.type in FILE_TYPES - {"text"} else "hash"
-    return {known.PATH: listed, MC: mc.ensure_rules(text, *known.rules(usual))}
+    # Rules of an earlier version stay as they are: both together would be defined twice.
+    ruled = text if known.RULESET in text else mc.ensure_rules(text, *known.rules(usual))
+    return {known.PATH: listed, MC: ruled}
 
 
 def _listed(context: Context, host: HostName, other: HostName, sources: Sources) -> str:
@@ -65,7 +67,11 @@ def _listed(context: Context, host: HostName, other: HostName, sources: Sources)
     refused = {key for key, address in keys.items() if address in here}
     later = {key for key, address in keys.items() if address in there and address not in here}
     later |= {name for name, address in asked.items() if address.lower() in there}
-    return known.table(by_name, keys=keys, names=names, probe=PROBE, refused=refused, later=later)
+    # A time of this machine's clock: an hour that it is wrong by is an hour more or less.
+    until = int((context.now() + context.plan.cutover.late_mail).timestamp())
+    return known.table(
+        by_name, keys=keys, names=names, probe=PROBE, refused=refused, later=later, until=until
+    )
 
 
 def _keys(table: str, ways: Mapping[str, str]) -> dict[str, str]:

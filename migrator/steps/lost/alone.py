@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from collections import ChainMap
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import cast
 
 from migrator.change import Change, Note, Shell, Undo
 from migrator.steps.base import Context, Step
+from migrator.steps.common import late
 from migrator.steps.common.passes import forget
 from migrator.steps.install_key import removal
 from migrator.steps.lost.tell import TellLost
@@ -46,7 +49,9 @@ def alone(steps: Sequence[Step], finished: Sequence[str]) -> tuple[Step, ...]:
 def _without_old(context: Context) -> Context:
     """Return a context in which all that is asked of a host's facts is asked of the new one, and nothing of the old."""
     plan = replace(context.plan, cutover=replace(context.plan.cutover, strategy="hold"))
-    return replace(context, facts=lambda _host: context.facts("new"), plan=plan)
+    # Whom the lost host answers for now is nothing to ask it about.
+    memory = ChainMap({late.LATER: ""}, cast("dict[str, str]", context.memory))
+    return replace(context, facts=lambda _host: context.facts("new"), plan=plan, memory=memory)
 
 
 def _passed(step: Step) -> Step:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
+from migrator.plan.shapes import CutoverPlan
 from migrator.sendmail import known as rules
+from migrator.steps.common import late
+from migrator.steps.farewell import Farewell
+from migrator.steps.flush import Flush
 from migrator.steps.relay import TOLD, Relay
-from tests.steps.stage import Stage, edits, summaries
+from migrator.steps.verify_dns import VerifyDns
+from tests.fakes import NOON
+from tests.steps.stage import Stage, edits, summaries, undone
 
 CF = b"Kvirtuser hash -o /etc/mail/virtusertable\nO AliasFile=/etc/aliases\n"
 
@@ -124,3 +132,46 @@ def test_a_list_of_another_migration_gets_the_domains_of_this_one_too(stage: Sta
 def test_a_list_that_has_the_domains_stays_as_it_is(stage: Stage) -> None:
     stage.old.files[rules.PATH] = b"@example.test\tNAMES\nbob\tOK\n"
     assert rules.PATH not in edits(stage.look()[0])
+
+
+def test_the_list_says_until_when_the_plan_lets_the_answer_be_450(stage: Stage) -> None:
+    stage.plan(cutover=CutoverPlan(late_mail=timedelta(hours=4)))
+    assert f"until:\t{int(NOON.timestamp()) + 4 * 3600}" in listed(stage, "example.test")
+    stage.memory.update(stage.look()[0].remember)
+    assert "with 450 from now on for 4 h" in summaries(stage.look())[-1]
+
+
+def test_rules_of_an_earlier_version_are_not_defined_twice(stage: Stage) -> None:
+    stage.old.files["/etc/mail/sendmail.mc"] += b"LOCAL_RULESETS\nSMigrateKnown\nR$*\t$: $1\n"
+    assert (edits(stage.look()[0])["/etc/mail/sendmail.mc"] or "").count("SMigrateKnown") == 1
+
+
+@pytest.fixture
+def relaying(stage: Stage) -> Stage:
+    """Return an old host that relays, and answers two whom the new one does not know for now."""
+    stage.memory[late.LATER] = "onlyold, box+*@example.test"
+    stage.old.files[rules.PATH] = (
+        b"@keys.test\tKEYS\n@example.test\tNAMES\nonlyold\tLATER\nbox+*@example.test\tLATER\nuntil:\t1796000000\n"
+    )
+    return stage
+
+
+@pytest.mark.parametrize("step", [Flush, VerifyDns, Farewell])
+def test_whom_the_new_host_knows_by_now_is_taken_again(relaying: Stage, step: type) -> None:
+    relaying.new.on("^sendmail -bv", refusing("box+migrate-detail"))
+    relaying.step = step()
+    change = next(one for one in relaying.look() if "take onlyold on the old host again" in one.summary)
+    assert "onlyold\tOK" in (edits(change)[rules.PATH] or "")
+    assert "box+*@example.test\tLATER" in (edits(change)[rules.PATH] or "")
+    assert "onlyold\tLATER" in (undone(change)[rules.PATH] or "")
+    assert change.remember[late.LATER] == "box+*@example.test"
+
+
+def test_where_all_are_still_unknown_or_nobody_was_told_nothing_is_changed(relaying: Stage) -> None:
+    relaying.new.on("^sendmail -bv", refusing("box+migrate-detail", "onlyold"))
+    assert list(late.learned(relaying.context())) == []
+    assert any("does not know onlyold, box" in line for line in summaries(Stage(Farewell()).look())) is False
+    relaying.step = Farewell()
+    assert "does not know onlyold, box+*@example.test" in summaries(relaying.look())[0]
+    del relaying.memory[late.LATER]
+    assert list(late.learned(relaying.context())) == []
