@@ -313,7 +313,10 @@ def _question(call: Call, report: Report, moves: str, *, yes: bool) -> Callable[
                 advice=f"answer ahead: `{call.typed('', '--yes')}`",
             )
         report.close()
-        return typer.confirm(f"{moves}; {clean(told)}. Go on?" if told else f"{moves}. Go on?", err=True)
+        try:
+            return typer.confirm(f"{moves}; {clean(told)}. Go on?" if told else f"{moves}. Go on?", err=True)
+        except typer.Abort:  # the end of the input (Ctrl-D, a terminal that is gone) is no yes
+            return False
 
     return ask
 

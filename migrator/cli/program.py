@@ -12,6 +12,7 @@ import typer
 import migrator
 from migrator.cli import options
 from migrator.cli.outcome import Call, outcome, unexpected
+from migrator.cli.streams import filled
 from migrator.cli.toolbox.queue import queue
 from migrator.cli.toolbox.sendmail import sendmail
 from migrator.errors import UsageError
@@ -34,6 +35,7 @@ app.add_typer(queue)
 
 def main() -> None:
     """Run the program, and end the process with an exit code of the contract."""
+    filled()
     try:
         app()
     except Exception as error:  # noqa: BLE001 - no user ever sees a traceback that was not asked for

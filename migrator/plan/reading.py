@@ -91,6 +91,8 @@ def _parsed(path: Path, text: str) -> tuple[dict[str, object], Lines]:
         raise PlanError(str(path), [Fault("", line, reason)]) from None
     except RecursionError:
         raise PlanError(str(path), [Fault("", None, "is nested too deeply: this is no plan")]) from None
+    except ValueError:  # Python reads no decimal number of more than 4300 digits
+        raise PlanError(str(path), [Fault("", None, "holds a number without end: this is no plan")]) from None
 
 
 def _plan(root: Table, path: Path, faults: Faults, state_root: Path | None) -> Plan:

@@ -68,6 +68,18 @@ class TestRollback:
         assert result.exit_code == code, result.stderr
         assert "moves back to root@198.51.100.10; the new host takes mail since 2026-11-29" in result.stderr
 
+    @pytest.mark.parametrize("command", ["run", "rollback"])
+    def test_the_end_of_the_input_is_a_no(
+        self, desk: Desk, monkeypatch: pytest.MonkeyPatch, command: str
+    ) -> None:
+        monkeypatch.setattr(migrator.steps.homeward, "homeward", lambda: ())
+        monkeypatch.setattr(driving, "sys", AtTerminal())
+        desk.steps = (*STEPS, Open())
+        if command == "rollback":
+            assert desk.type("run", "--yes").exit_code == 0
+        result = desk.type(command, answer="")
+        assert (result.exit_code, "to do" in result.stderr) == (3, True), result.stderr
+
     def test_a_dry_run_asks_nothing(self, moved: Desk) -> None:
         assert moved.type("rollback", "--dry-run").exit_code == 0
 

@@ -37,3 +37,25 @@ def test_a_closed_standard_output_does_not_silence_the_errors(tmp_path: Path, un
     argv = [sys.executable, "-m", "migrator", "run", str(tmp_path / "none.toml"), "--json"]
     ended = subprocess.run(argv, stdout=unread, stderr=subprocess.PIPE, text=True, check=False)
     assert (ended.returncode, "none.toml" in ended.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_stream_that_was_closed_before_leads_nowhere_and_no_file_takes_its_place(
+    closed: str, tmp_path: Path
+) -> None:
+    text = (
+        "import sys\nfrom pathlib import Path\nfrom migrator.cli.streams import filled\nfilled()\n"
+        "with open(sys.argv[1], 'w') as file:\n"
+        "    sys.stdout.write('x'), sys.stdout.flush(), sys.stderr.write('x'), sys.stdin.isatty()\n"
+        "    file.write(str(file.fileno()))\n"
+    )
+    path = tmp_path / "journal"
+    line = f'exec "$1" -c "$2" "$3" {closed}'
+    done = subprocess.run(
+        ["sh", "-c", line, "sh", sys.executable, text, str(path)],
+        timeout=60,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(path.read_text()) > 2

@@ -247,3 +247,11 @@ def test_the_mark_of_another_byte_order_is_known_as_well(tmp_path: Path) -> None
     with pytest.raises(PlanError) as failed:
         load(plan)
     assert failed.value.faults[0].reason == "is UTF-16 text, by its bytes: save it as UTF-8"
+
+
+def test_a_number_without_end_is_a_fault_of_the_plan(tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text(f"[sync]\nnice = {'9' * 5000}\n")
+    with pytest.raises(PlanError) as faulty:
+        load(path)
+    assert "a number without end" in str(faulty.value.faults)
