@@ -9,10 +9,15 @@ from tests.lab.lab import Lab
 from tests.lab.scene import Scene
 
 HANGING = """[ -e /usr/bin/rsync.real ] || mv /usr/bin/rsync /usr/bin/rsync.real
-printf '#!/bin/sh\\nwhile [ -e /run/hanging ]; do sleep 0.2; done\\nexec /usr/bin/rsync.real "$@"\\n' >/usr/bin/rsync
+cat >/usr/bin/rsync <<'RSYNC'
+#!/bin/sh
+case "$*" in *--version*) exec /usr/bin/rsync.real "$@" ;; esac
+while [ -e /run/hanging ]; do sleep 0.2; done
+exec /usr/bin/rsync.real "$@"
+RSYNC
 chmod 755 /usr/bin/rsync
 touch /run/hanging"""
-"""Lets the old host's disk hang, so that a pass is under way for as long as a fault takes."""
+"""Lets the old host's disk hang, so that a pass is under way for as long as a fault takes; what it can do is told."""
 ANSWERING = "rm -f /run/hanging"
 """Lets it answer again; a reboot does that as well."""
 COPYING = {
