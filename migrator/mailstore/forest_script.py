@@ -25,7 +25,7 @@ made() {
     done <"$work/all"
     farm "$target" "$(($(wc -l <"$work/all")))" <"$work/all" || exit 1
 }
-unnamed() { sed -z '/^\.\/[0-9]*$/d'; }
+unnamed() { sed -z '/^\.\/[0-9]*\/*$/d'; } # the links to the trees are told with a slash
 here() { # how many names each tree has
     (cd "$target" && note_roots | note_find "-mindepth 1 -printf '%H\\0'") |
         sed -n 's/^\.\/\([0-9]*\)\/*$/\1/p' | uniq -c |
@@ -54,7 +54,7 @@ remove_each() { # a test of find: in each tree by itself, from its own folder
     done <"$work/parted"
 }
 own_folder() { # of each tree that changed itself gets the time, the mode and the owner that the look told
-    encoded <"$work/fetch" | grep '^\./[0-9]*$' >"$work/roots"
+    encoded <"$work/fetch" | sed -n 's/^\(\.\/[0-9]*\)\/*$/\1/p' >"$work/roots"
     sed -n 's/^root \(.*\)\/$/\1/p' "$work/stream" >"$work/own"
     awk 'stage == "roots" { own[$0]; next }
         stage == "all" { folder = $0; sub(/^[0-9]* /, "", folder); there["./" $1] = folder; next }

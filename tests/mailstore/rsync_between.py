@@ -53,6 +53,8 @@ def differs(path: str) -> bool:
 
 if "--files-from=-" in words:
     listed = [os.fsdecode(name).removeprefix("./") for name in sys.stdin.buffer.read().split(b"\0")[:-1]]
+    if "" in listed:  # the folder itself brings all that is directly in it
+        listed += [path.name for path in old.iterdir()]
     names = [name for name in listed if os.path.lexists(old / name)]
 else:
     names = [name for name in trees.walk(old) if not stays(name)]

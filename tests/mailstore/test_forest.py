@@ -174,6 +174,18 @@ def test_what_changed_in_some_trees_is_copied_by_one_look_and_an_rsync_for_each_
     assert copied.differences() == {}
 
 
+def test_a_tree_whose_own_folder_changed_brings_what_changed_and_no_more(copied: Wood) -> None:
+    # Every lock of a mailbox changes the folder that it stands in.
+    (source(copied, 5) / "came").write_text("mail")
+    source(copied, 6).chmod(0o750)
+    boxes = [Path(copied.trees[index].target) / "mbox" for index in (5, 6)]
+    before = [box.stat().st_ctime_ns for box in boxes]
+    copied.succeed(copied.planned(delete=True).changed())
+    assert [box.stat().st_ctime_ns for box in boxes] == before
+    copied.expect_equal()
+    assert copied.differences() == {}
+
+
 def test_where_nothing_changed_one_look_is_all(copied: Wood) -> None:
     copied.succeed(copied.planned(delete=True).changed())
     assert copied.asked() == ["migrate-look-all changed"]
