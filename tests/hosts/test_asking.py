@@ -27,9 +27,12 @@ class Session(socketserver.StreamRequestHandler):
         assert isinstance(self.server, Server)
         self.server.sessions += 1
         taken = refused = 0
+        sender = ""
         self.wfile.write(b"220-hello\r\n220 mail.example.test\r\n")
         for raw in self.rfile:
             line = raw.decode().strip()
+            if line.startswith("MAIL"):
+                sender = line
             if line.startswith("EHLO"):
                 answer = "250-mail.example.test\r\n250-SIZE 1000000\r\n250 HELP"
             elif line.startswith("RCPT") and refused >= self.server.refusals_each:
@@ -37,6 +40,12 @@ class Session(socketserver.StreamRequestHandler):
                 return
             elif line.startswith("RCPT") and taken >= self.server.recipients_each:
                 answer = "452 4.5.3 Too many recipients"
+            elif line.startswith("MAIL FROM:<bad"):
+                answer = "553 5.1.8 Domain of sender address does not exist"
+            elif line.startswith("MAIL FROM:<slow"):
+                answer = "451 4.1.8 Domain of sender address does not resolve"
+            elif line.startswith("RCPT TO:<for-some") and sender == "MAIL FROM:<other@x.test>":
+                answer = "550 5.7.1 Access denied"
             elif line.lower().startswith("rcpt to:<no"):
                 refused += 1
                 answer = "550 5.1.1 User unknown"
@@ -95,3 +104,40 @@ def test_a_server_that_takes_few_at_once_is_asked_about_the_rest_in_sessions_mor
     before = server.sessions
     assert ask(server, *many).recipients == {}
     assert server.sessions - before == len(many)
+
+
+def test_some_senders_are_asked_with_as_well_and_each_is_told_by_itself(server: Server) -> None:
+    senders = {
+        "bad@nowhere.test": ["a@example.test", "b@example.test"],
+        "slow@nowhere.test": ["a@example.test"],
+        "Other@x.test".lower(): ["for-some@example.test", "a@example.test"],
+        **{f"s{number}@x.test": ["a@example.test"] for number in range(30)},
+    }
+    script = asking.script(
+        "127.0.0.1",
+        ["a@example.test", "for-some@example.test", "no@example.test"],
+        name="migrate.example.test",
+        port=int(server.server_address[1]),
+        senders=senders,
+    )
+    done = subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, timeout=90)
+    found = asking.parse(done.stdout)
+    assert found.recipients == {"no@example.test": "550 5.1.1 User unknown"}
+    assert found.taken == {"a@example.test", "for-some@example.test"}
+    assert found.senders == {"bad@nowhere.test": "553 5.1.8 Domain of sender address does not exist"}
+    assert found.by_sender == {("other@x.test", "for-some@example.test"): "550 5.7.1 Access denied"}
+    assert ("other@x.test", "a@example.test") in found.taken_from
+    assert ("slow@nowhere.test", "a@example.test") not in found.taken_from
+    assert server.sessions == 1 + asking.SENDERS
+
+
+def test_another_address_is_asked_where_nobody_answers_at_the_first(server: Server) -> None:
+    script = asking.script(
+        "127.0.0.2",
+        ["no@example.test"],
+        name="x.test",
+        port=int(server.server_address[1]),
+        others=["127.0.0.1"],
+    )
+    done = subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, timeout=90)
+    assert asking.parse(done.stdout).recipients == {"no@example.test": "550 5.1.1 User unknown"}

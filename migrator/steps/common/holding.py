@@ -8,14 +8,15 @@ shows what else refuses. What is refused after DATA nobody can foresee.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from migrator import host_text
 from migrator.change import Change, HostName, Shell, Undo, Upload
 from migrator.hosts import asking
 from migrator.sendmail.cf import parse as parse_cf
-from migrator.sendmail.queue import QueuedMessage
+from migrator.sendmail.queue import QueuedMessage, Recipient
 from migrator.sendmail.verification import askable
 from migrator.steps.base import Context
 from migrator.steps.common import ask
@@ -77,7 +78,7 @@ def taken_now(context: Context, messages: Sequence[QueuedMessage]) -> Iterator[C
     if not ours:
         return
     refused, answers = _asked(context, ours, "old")
-    free = [one for one in ours if one.id not in refused.ids and _all_taken(context, one, answers.taken)]
+    free = [one for one in ours if one.id not in refused.ids and _all_taken(context, one, answers)]
     if free:
         ids = [one.id for one in free]
         yield Change(
@@ -141,7 +142,7 @@ class _Refused:
         for message in messages:
             recipients = message.recipients_in(domains)
             for one in recipients:
-                if reply := answers.recipients.get(one.address.lower()):
+                if reply := _reply(message, one, answers):
                     refused[message.id] = message
                     told[f"{one.address} ({reply})"] = None
             if 0 < answers.largest < sizes.get(message.id, 0):
@@ -170,11 +171,36 @@ def _asked(
     context: Context, messages: Sequence[QueuedMessage], host: HostName
 ) -> tuple[_Refused, asking.Refusals]:
     """Return what would be refused of the messages of a host, asked from there by RCPT, and all the answers."""
-    address, name = planned(context, other(host)).address, f"migrate.{context.plan.domains[0]}"
-    text = asking.script(address, askable(_recipients(context, messages)), name=name) + _sizes(messages)
+    address, *others = planned(context, other(host)).addresses
+    text = asking.script(
+        address,
+        askable(_recipients(context, messages)),
+        name=f"migrate.{context.plan.domains[0]}",
+        others=others,
+        senders=_by_sender(context, messages),
+    ) + _sizes(messages)
     output = context.reader(host).inspect(text, timeout=asking.LONGEST + 60.0).stdout
     answers = asking.parse(output)
     return _Refused.of(context, messages, answers, _parsed(output)), answers
+
+
+def _by_sender(context: Context, messages: Sequence[QueuedMessage]) -> dict[str, tuple[str, ...]]:
+    """Return the recipients of each sender of the messages, the sender of most messages first."""
+    counts = Counter(sender for message in messages for sender in askable([message.sender]))
+    found: dict[str, list[str]] = {sender: [] for sender, _ in counts.most_common()}
+    for message in messages:
+        for sender in askable([message.sender]):
+            found[sender] += [one.address for one in message.recipients_in(context.plan.domains)]
+    return {sender: askable(recipients) for sender, recipients in found.items()}
+
+
+def _reply(message: QueuedMessage, recipient: Recipient, answers: asking.Refusals) -> str:
+    """Return by what a recipient of a message would be refused: itself, from its sender, or the sender; "" for none."""
+    address, sender = recipient.address.lower(), message.sender.lower()
+    if reply := answers.recipients.get(address) or answers.by_sender.get((sender, address)):
+        return reply
+    denied = answers.senders.get(sender, "")
+    return f"from {sender}: {denied}" if denied else ""
 
 
 def _recipients(context: Context, messages: Sequence[QueuedMessage]) -> list[str]:
@@ -183,8 +209,13 @@ def _recipients(context: Context, messages: Sequence[QueuedMessage]) -> list[str
     )
 
 
-def _all_taken(context: Context, message: QueuedMessage, taken: Collection[str]) -> bool:
-    return all(one.address.lower() in taken for one in message.recipients_in(context.plan.domains))
+def _all_taken(context: Context, message: QueuedMessage, answers: asking.Refusals) -> bool:
+    """Return whether every recipient was taken: from the null sender, and from the message's own, where one can ask."""
+    addresses = [one.address.lower() for one in message.recipients_in(context.plan.domains)]
+    own = askable([message.sender])
+    return all(one in answers.taken for one in addresses) and all(
+        (sender, one) in answers.taken_from for sender in own for one in addresses
+    )
 
 
 def _until_kept(messages: Sequence[QueuedMessage]) -> str:

@@ -163,7 +163,10 @@ def test_the_flush_releases_what_the_new_host_takes_by_now_and_tells_of_the_rest
         queued("hfD4", "mended@example.test", "silent@example.test"),
         queued("hfE5", "mended@example.test"),
     )
-    answers = "taken Mended@example.test\nrefused onlyold@example.test 550 5.1.1 User unknown\n"
+    answers = (
+        "taken Mended@example.test\nrefused onlyold@example.test 550 5.1.1 User unknown\n"
+        "sender sender@example.net\ntaken mended@example.test\n"
+    )
     stage.old.on("RCPT TO", answers)
     first, last = stage.look()
     assert script(first) == "sendmail -Q -qQ -qIB2\n"
@@ -182,3 +185,41 @@ def test_a_relay_that_is_taken_back_releases_what_was_kept_at_its_end() -> None:
     release = "sendmail -Q '-qQthe other host would refuse it' >/dev/null 2>&1 || :\n"
     assert way.undo.then.endswith(release)
     assert release not in switch.undo.then
+
+
+def test_what_is_refused_for_its_sender_is_kept_and_told_too(stage: Stage) -> None:
+    queue(
+        stage.old,
+        queued("qfA1", "user01@example.test"),
+        queued("qfB2", "user02@example.test").replace("sender@example.net", "bad@Nowhere.test"),
+        queued("qfC3", "user03@example.test").replace("sender@example.net", ""),
+    )
+    stage.plan_new("198.51.100.20", "2001:db8::20")
+    asked: list[str] = []
+
+    def answer(_host: object, text: str) -> str:
+        asked.append(text)
+        return (
+            "taken user01@example.test\ntaken user02@example.test\ntaken user03@example.test\n"
+            "sender bad@nowhere.test\ndenied 553 5.1.8 Domain of sender does not exist\n"
+            "sender sender@example.net\nrefused user01@example.test 550 5.7.1 Access denied\n"
+        )
+
+    stage.old.on("RCPT TO", answer)
+    first = stage.look()[0]
+    assert script(first).endswith(" -qIA1 -qIB2\n")
+    assert "user02@example.test (from bad@nowhere.test: 553 5.1.8" in first.summary
+    assert "user01@example.test (550 5.7.1 Access denied)" in first.summary
+    assert "from bad@nowhere.test\nuser02@example.test\n" in asked[0]
+    assert "'198.51.100.20 2001:db8::20'" in asked[0]
+
+
+def test_what_was_refused_for_its_sender_is_released_only_where_that_one_was_asked_with(stage: Stage) -> None:
+    stage.memory[holding.HELD] = "B2"
+    queue(stage.old, queued("hfB2", "user02@example.test"))
+    stage.old.on("RCPT TO", "taken user02@example.test\n")
+    assert not [one for one in stage.look() if one.summary.startswith("release")]
+    stage.old.on(
+        "RCPT TO", "taken user02@example.test\nsender sender@example.net\ntaken user02@example.test\n"
+    )
+    assert stage.look()[0].summary.startswith("release 1 messages")
