@@ -10,12 +10,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import typer
-
 from migrator.cli.finding import Found, expect_files, expect_name, found
 from migrator.cli.outcome import Call
 from migrator.cli.signals import Shield
-from migrator.cli.streams import silence
+from migrator.cli.streams import agreed, silence
 from migrator.errors import Interrupted, Refused, UsageError
 from migrator.event import Event, Kind
 from migrator.journal import Journal, Lock, State, read_state
@@ -313,10 +311,7 @@ def _question(call: Call, report: Report, moves: str, *, yes: bool) -> Callable[
                 advice=f"answer ahead: `{call.typed('', '--yes')}`",
             )
         report.close()
-        try:
-            return typer.confirm(f"{moves}; {clean(told)}. Go on?" if told else f"{moves}. Go on?", err=True)
-        except typer.Abort:  # the end of the input (Ctrl-D, a terminal that is gone) is no yes
-            return False
+        return agreed(f"{moves}; {clean(told)}. Go on?" if told else f"{moves}. Go on?")
 
     return ask
 

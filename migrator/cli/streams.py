@@ -19,6 +19,14 @@ def say(text: str, *, err: bool = False) -> None:
         silence(sys.stderr if err else sys.stdout)
 
 
+def agreed(question: str) -> bool:
+    """Ask on the terminal, and return whether the answer is yes: the end of the input (Ctrl-D) is a no."""
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:
+        return False
+
+
 def silence(stream: TextIO) -> None:
     """Let a stream that nobody reads lead nowhere, what it still holds included: its end would fail as well."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -9,11 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-import typer
-
 from migrator.change import Command, Undo, Upload
 from migrator.cli.signals import Shield
-from migrator.cli.streams import silence
+from migrator.cli.streams import agreed, silence
 from migrator.cli.toolbox.common import Common
 from migrator.cli.toolbox.target import Target, reached, target
 from migrator.cli.wiring import Tools
@@ -22,7 +20,7 @@ from migrator.engine.chronicle import Chronicle
 from migrator.errors import Interrupted, MigrateError, Refused
 from migrator.event import Event, Kind
 from migrator.executor import DryRunExecutor
-from migrator.journal import Journal, Lock, read_state
+from migrator.journal import Journal, Lock, State, read_state
 from migrator.steps.common.configure import DERIVED
 from migrator.toolbox.base import Tool, numbered
 from migrator.toolbox.undo import newest, undo, undoings
@@ -69,7 +67,7 @@ class Desk:
             raise Refused(
                 "Nobody can be asked: this is no terminal", host="operator", advice="answer ahead with --yes"
             )
-        if not typer.confirm(question, err=True):
+        if not agreed(question):
             raise Refused("Nothing was changed: the question was not answered with yes", host="operator")
 
 
@@ -137,10 +135,23 @@ def undo_newest(common: Common) -> int:
             return 0
         here.agree(f"Undo {name} on {here.target.shown}?")
         with _journal(here) as journal:
+            if _done(read_state(here.target.plan.state_dir)) != _done(state):
+                raise Refused(
+                    "Another process worked on this host meanwhile",
+                    host="operator",
+                    expected="the journal as it was when this was shown",
+                    seen="more lines",
+                    advice="see what it did (`migrate sendmail undo --dry-run`), then type the command again",
+                )
             chronicle = Chronicle(journal, here.tools.context.now)
             _follow(undo(name, wanted, here.tools.live(), chronicle), here)
         here.say(f"{name} is undone", Kind.RUN_DONE, changed=True)
     return 0
+
+
+def _done(state: State) -> list[int]:
+    """Return the places in the journal of all that could be undone."""
+    return [deed.sequence for deed in state.undoable()]
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -21,6 +21,7 @@ from migrator.executor import DryRunExecutor
 from migrator.journal import Lock
 from migrator.plan import Plan
 from tests.cli.conftest import PLAN
+from tests.cli.test_asking import AtTerminal
 from tests.fakes import FakeExecutor
 from tests.toolbox.configured import MC, Configured
 
@@ -174,3 +175,28 @@ def test_the_words_of_a_host_are_its_own() -> None:
     )
     with pytest.raises(UsageError):
         targets.target(Common())
+
+
+def test_the_end_of_the_input_is_a_no(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driving, "sys", AtTerminal())
+    result = terminal.type("harden", "recipients", *HOST)
+    assert (result.exit_code, "not answered with yes" in result.stderr) == (3, True), result.stderr
+    assert "confMAX_RCPTS" not in terminal.stand.text(MC)
+
+
+def test_an_undo_is_not_done_where_another_process_went_on_since_it_was_shown(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = dict(terminal.stand.host.files)
+    terminal.type("harden", "recipients", *HOST, "--yes")
+
+    class Late(Lock):
+        def __enter__(self) -> Self:
+            monkeypatch.setattr(driving, "Lock", Lock)
+            assert terminal.type("undo", *HOST, "--yes").exit_code == 0
+            return super().__enter__()
+
+    monkeypatch.setattr(driving, "Lock", Late)
+    result = terminal.type("undo", *HOST, "--yes")
+    assert (result.exit_code, "meanwhile" in result.stderr) == (3, True), result.stderr
+    assert terminal.stand.host.files == before
