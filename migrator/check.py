@@ -16,6 +16,8 @@ from migrator.steps.rules.finding import Both, Finding, Level, Look
 __all__ = ["Finding", "Level", "check"]
 
 _HOSTS: tuple[HostName, HostName] = ("old", "new")
+_ASKED_AT_ONCE = 8
+"""For how many domains the name servers are asked at a time: each of thousands costs a round trip."""
 Exchangers = Callable[[str, Sequence[str]], Sequence[str]]
 
 
@@ -62,11 +64,18 @@ def _failure(name: str, error: MigrateError, host: HostName) -> Finding:
 def _exchangers(context: Context, mail_exchangers: Exchangers) -> Iterator[Finding]:
     """Say of every domain whether its mail goes to the mail host: another one would not be moved by the records."""
     plan = context.plan
-    for domain in plan.domains:
+
+    def ask(domain: str) -> Sequence[str] | DnsError:
         try:
-            found = mail_exchangers(domain, plan.dns.nameservers)
+            return mail_exchangers(domain, plan.dns.nameservers)
         except DnsError as error:
-            yield Finding("mx", Level.WARN, error.message, error.advice or "")
+            return error
+
+    with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
+        answers = list(pool.map(ask, plan.domains))
+    for domain, found in zip(plan.domains, answers, strict=True):
+        if isinstance(found, DnsError):
+            yield Finding("mx", Level.WARN, found.message, found.advice or "")
             continue
         shown = f"mail for {domain} goes to {', '.join(found) or 'its own address, having no MX'}"
         if plan.mail_host in found or (not found and domain == plan.mail_host):

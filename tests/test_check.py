@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 from migrator.check import Finding, Level, check
 from migrator.errors import DnsError, HostKeyError
@@ -78,6 +80,26 @@ def test_mail_for_a_domain_that_goes_elsewhere_is_a_warning() -> None:
     for mail_exchangers in (elsewhere, silent, lambda domain, nameservers: ()):
         last = list(check(world.context(), mail_exchangers))[-1]
         assert (last.name, last.level) == ("mx", Level.WARN)
+
+
+def test_the_name_servers_are_asked_for_several_domains_at_a_time_and_told_of_in_their_order() -> None:
+    world = sound_world()
+    domains = tuple(f"d{number}.example.test" for number in range(16))
+    world.plan = replace(world.plan, domains=domains)
+    together = threading.Barrier(8)
+
+    def asked(domain: str, nameservers: Sequence[str]) -> Sequence[str]:
+        together.wait(10)
+        if domain == domains[3]:
+            raise DnsError("no name server tells the MX of d3")
+        return (world.plan.mail_host,)
+
+    found = [one for one in check(world.context(), asked) if one.name == "mx"]
+    assert len(found) == len(domains)
+    assert [one.text.split()[2] for number, one in enumerate(found) if number != 3] == [
+        domain for number, domain in enumerate(domains) if number != 3
+    ]
+    assert (found[3].level, found[3].text) == (Level.WARN, "no name server tells the MX of d3")
 
 
 def test_a_run_begins_with_the_same_rules() -> None:
