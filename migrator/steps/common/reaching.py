@@ -78,7 +78,9 @@ def refuse_kept_out(context: Context) -> None:
     answers = () if KEPT_OUT in context.force else kept_out(reached(context, "old"))
     if not answers or port.state(context, "new") != PortState(OPEN):
         return
-    if listeners := daemons.running(context.new).listeners:
+    listeners = daemons.running(context.new).listeners
+    # Once more, for its timer may have opened the port between the two looks.
+    if listeners and (answers := kept_out(reached(context, "old"))):
         raise Refused(
             "the old host does not get into port 25 of the new one, so no mail was moved",
             host="new",

@@ -60,6 +60,15 @@ def test_a_port_that_the_run_closed_is_no_finding() -> None:
     assert list(ports.reach(both(world))) == []
 
 
+def test_a_port_that_opens_between_two_looks_is_open() -> None:
+    world = sound_world()
+    answers = [REFUSED.format("198.51.100.20"), "reach 198.51.100.20\nconnected\n< banner 220 x\nended 0\n"]
+    world.old.on(REACH, lambda *_: answers.pop(0))
+    sendmail(world, "accepting connections")
+    assert brief(found(world)) == ["pass port-25 new"]
+    assert answers == []
+
+
 def test_one_address_that_answers_is_enough() -> None:
     world = sound_world()
     answers = REFUSED.format("2001:db8::20") + "reach 198.51.100.20\nconnected\n< banner 220 x\nended 0\n"
