@@ -127,16 +127,30 @@ make -s >/dev/null 2>&1 && service sendmail reload >/dev/null 2>&1
 
 @pytest.mark.fault("an alias that only the old host has and a message that is too large, in its queue")
 def test_what_the_new_host_would_refuse(lab: Lab, outcome: Outcome) -> None:
+    kept_until_mended(lab, outcome)
+
+
+@pytest.mark.fault("the same alias and the same large message, under firewall")
+def test_what_the_new_host_would_refuse_under_firewall(firewall_lab: Lab, outcome: Outcome) -> None:
+    kept_until_mended(firewall_lab, outcome)
+
+
+def kept_until_mended(lab: Lab, outcome: Outcome) -> None:
+    """Migrate with two messages in the queue that the new host refuses, and mend it then."""
     with calm(lab) as stage:
         lab.shell("old", ONLY_OLD)
         lab.shell("new", SMALL)
         succeed(lab, "run", "--until", "presync")
         stage.readers.stop()
+        if lab.strategy == "firewall":
+            # What is queued before the drain is delivered by it: there the old host is no relay yet.
+            succeed(lab, "run", "--yes", "--wait", "--until", "relay")
         for number, user in enumerate(("user01", "user02", "user05")):
             stage.queue_on_old(number, f"{user}@example.test")
         turned(lab, 0, "", "RPFD:onlyold@example.test")
         lab.shell("old", LARGE.format(number=1))
-        succeed(lab, "run", "--yes", "--wait", "--until", "final-copy")
+        if lab.strategy == "hold":
+            succeed(lab, "run", "--yes", "--wait", "--until", "final-copy")
         lab.shell("old", RUNS)
         told = " ".join(succeed(lab, "run", "--yes", "--wait").split())
         lab.shell("old", "rm /run/runs")
