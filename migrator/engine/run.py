@@ -202,7 +202,7 @@ class Engine:
         return self._tell(Kind.RUN_DONE, text="every step is done")
 
     def _unless_finished(self, step: Step) -> Events:
-        if self._chronicle.state.finished(step.name):
+        if self._chronicle.state.finished(step.name) and not step.again(self._context):
             yield self._tell(Kind.STEP_SKIPPED, step.name, "done before")
             step.resumed(self._context)
             return

@@ -169,6 +169,10 @@ class Step(ABC):
     def resumed(self, context: Context) -> None:  # noqa: B027 - most steps stay finished
         """Raise Refused where a later run must not go on. Asked of every finished step that it passes over."""
 
+    def again(self, context: Context) -> bool:
+        """Return whether a later run does this finished step once more, for something may have come to be known."""
+        return False
+
     def question(self, context: Context) -> Question:
         """Return what is told where this step is the first of the cutover, before it is asked whether mail may move.
 

@@ -21,9 +21,12 @@ class Farewell(Step):
     after = "remove-key"
 
     def changes(self, context: Context) -> Iterator[Change]:
-        """Yield each task as a note, once."""
-        if self.name not in context.memory:
-            yield from late.learned(context)
+        """Yield each task as a note, once; a later run asks again about whom the new host did not know."""
+        yield from late.learned(context)
+        if self.name in context.memory:
+            if later := context.memory.get(late.LATER, ""):
+                yield Change(f"by hand: {_unknown(context, later)}", Note(), Undo.NOT_NEEDED)
+        else:
             tasks = list(_tasks(context))
             for number, task in enumerate(tasks, 1):
                 done = {self.name: "said"} if number == len(tasks) else {}
@@ -32,17 +35,17 @@ class Farewell(Step):
     def verify(self, context: Context) -> None:
         """Nothing was done, so there is nothing to measure."""
 
+    def again(self, context: Context) -> bool:
+        """Return whether the old host still answers somebody for now, whom the new one may know by then."""
+        return bool(context.memory.get(late.LATER)) and LOST not in context.memory
+
 
 def _tasks(context: Context) -> Iterator[str]:
     plan = context.plan
     new, old = " and ".join(plan.new.addresses), " and ".join(plan.old.addresses)
     lost = LOST in context.memory
     if later := context.memory.get(late.LATER, ""):
-        yield (
-            f"the new host does not know {later}, whom the old one answers with 450 (and with 550 from "
-            f"{time(plan.cutover.late_mail)} after the switch on): make them there, then write OK for them into "
-            f"{known.PATH} on the old host and build its map anew"
-        )
+        yield _unknown(context, later)
     keeping = f"take {old} out of it" if lost else f"keep {old} in it until the old host is off"
     yield f"see that SPF of {some(plan.domains)} names {new}, and {keeping}"
     yield f"see that the reverse record of {new} is {plan.mail_host} (ask whoever gives out the address)"
@@ -55,3 +58,11 @@ def _tasks(context: Context) -> Iterator[str]:
         "see that nobody else is given the old address, and" if lost else "when the old host is switched off,"
     )
     yield f"{when} remove {', '.join(plan.old.addresses)} from /etc/mail/access on the new"
+
+
+def _unknown(context: Context, later: str) -> str:
+    return (
+        f"the new host does not know {later}, whom the old one answers with 450 (and with 550 from "
+        f"{time(context.plan.cutover.late_mail)} after the switch on): make them there and run this again, or write OK "
+        f"for them into {known.PATH} on the old host and build its map anew"
+    )

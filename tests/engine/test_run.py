@@ -61,6 +61,17 @@ class TestRun:
         assert kinds(events)[:3] == ["run_started", "step_skipped survey", "step_skipped relay"]
         assert events[-1].kind is Kind.RUN_DONE
 
+    def test_a_finished_step_that_wants_it_is_done_again_and_no_other(self, bench: Bench) -> None:
+        probe = Probe()
+        bench = with_step(bench, probe, at=3)
+        bench.run()
+        asked = len(probe.asked)
+        assert "step_skipped probe" in kinds(bench.run())
+        assert len(probe.asked) == asked
+        probe.again = lambda context: "seen" in context.memory  # type: ignore[method-assign]
+        assert kinds(bench.run())[-3:] == ["step_started probe", "step_done probe", "run_done"]
+        assert len(probe.asked) > asked
+
     def test_until_stops_after_a_step(self, bench: Bench) -> None:
         assert kinds(bench.run(until="survey"))[-2:] == ["step_done survey", "run_stopped survey"]
         assert not bench.state.complete

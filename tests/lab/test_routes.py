@@ -17,6 +17,12 @@ make -s >/dev/null 2>&1 && service sendmail reload >/dev/null 2>&1
 """
 
 
+REFUSING = """cd /etc/mail
+printf 'From:bad@outside.test\\tREJECT\\nFrom:thrown@outside.test\\tDISCARD\\n' >>access
+printf 'To:user07@example.test\\tREJECT\\n' >>access
+sed -i "/^MAILER_DEFINITIONS/i FEATURE(\\`blocklist_recipients')dnl" sendmail.mc
+make -s >/dev/null 2>&1
+"""
 PASSED = "cd /etc/mail && sed 's/^until:.*/until:\\t1000000000/' migrate-known | makemap hash migrate-known"
 
 
@@ -29,6 +35,7 @@ def answer(lab: Lab, recipient: str, host: str = "old") -> int:
 
 def test_unknown_users_are_refused_by_the_relay_and_no_known_one_bounces(lab: Lab) -> None:
     lab.shell("old", RULES)
+    lab.shell("new", REFUSING)
     run = lab.migrate("run", "--yes", "--wait", "--until", "relay")
     assert run.returncode == 0, run.stdout + run.stderr
     assert "onlyold" in run.stdout + run.stderr
@@ -46,11 +53,29 @@ def test_unknown_users_are_refused_by_the_relay_and_no_known_one_bounces(lab: La
     assert answer(lab, "info+detail@example.test") == 250
     lab.shell("old", "cd /etc/mail && makemap hash migrate-known <migrate-known")
     assert answer(lab, "onlyold@example.test") == 450
+    for sender, user in (("bad", "user03"), ("thrown", "user04"), ("good", "user07"), ("good", "user02")):
+        lab.shell(
+            "old",
+            f"printf '\\n{sender} to {user}\\n' | sendmail -Am -odq -oi -f {sender}@outside.test {user}@example.test",
+        )
+    opened = lab.migrate("run", "--yes", "--wait", "--until", "open-to-old")
+    told = " ".join(opened.stdout.split())
+    assert opened.returncode == 0, opened.stdout + opened.stderr
+    assert "keep 3 messages back" in told, opened.stdout
+    for words in (
+        "user03@example.test (550 Access denied)",
+        "user04@example.test (it would take",
+        "user07@example.test (",
+    ):
+        assert words in told
     lab.shell("new", "echo 'onlyold: user01' >>/etc/aliases && newaliases >/dev/null")
     flushed = lab.migrate("run", "--yes", "--wait", "--until", "flush")
     assert flushed.returncode == 0, flushed.stdout + flushed.stderr
     assert "take onlyold" in flushed.stdout + flushed.stderr
     assert answer(lab, "onlyold@example.test") == 250
+    # By its own runs of the queue and by the flush the old host has handed on the fourth alone, and returned none.
+    assert len(lab.shell("old", "cd /var/spool/mqueue && ls hf*").split()) == 3
+    assert "DSN" not in lab.shell("old", "cat /var/log/mail.log")
     back = lab.migrate("rollback", "--yes")
     assert back.returncode == 0, back.stdout + back.stderr
     assert answer(lab, "onlyold@example.test") == 250

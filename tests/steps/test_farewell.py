@@ -6,9 +6,11 @@ import pytest
 
 from migrator.change import Note, Undo
 from migrator.plan import HostPlan
+from migrator.sendmail import known
+from migrator.steps.common.late import LATER
 from migrator.steps.farewell import Farewell
 from migrator.steps.lost import LOST
-from tests.steps.stage import Stage, summaries
+from tests.steps.stage import Stage, edits, summaries
 
 
 @pytest.fixture
@@ -47,6 +49,23 @@ def test_it_is_said_once_and_only_when_all_was_said(stage: Stage) -> None:
     stage.perform()
     assert stage.look() == []
     stage.verify()
+
+
+def test_a_later_run_asks_again_whom_the_new_host_knows_by_then(stage: Stage) -> None:
+    stage.perform()
+    assert not stage.step.again(stage.context())
+    stage.memory[LATER] = "onlyold"
+    assert stage.step.again(stage.context())
+    stage.old.files[known.PATH] = b"@example.test\tNAMES\nonlyold\tLATER\n"
+    stage.new.on(r"^sendmail -bv", "onlyold@example.test... User unknown\n")
+    (told,) = stage.perform()
+    assert "does not know onlyold" in told.summary
+    stage.new.on(r"^sendmail -bv", "onlyold@example.test... deliverable: mailer local, user onlyold\n")
+    (learned,) = stage.perform()
+    assert edits(learned)[known.PATH] == "@example.test\tNAMES\nonlyold\tOK\n"
+    assert not stage.step.again(stage.context())
+    stage.memory |= {LATER: "other", LOST: "2026-11-29T12:00:00+00:00"}
+    assert not stage.step.again(stage.context())
 
 
 def test_once_the_old_host_is_lost_nothing_is_asked_of_it(stage: Stage) -> None:

@@ -1,8 +1,9 @@
 """What waits on the old host and would be refused by the new one: it is kept, for a refusal after a 250 is a bounce.
 
 It is asked for twice. Before the new host is opened to the old one, whose own runs of the queue begin at any moment, by
-the new host's rules (`sendmail -bv`) and its limit of size; once it is open, by RCPT from the old host, which alone
-shows what else refuses. What is refused after DATA nobody can foresee.
+the new host's rules about recipients (`sendmail -bv`), about senders and clients (check_mail, check_rcpt) and its limit
+of size; once it is open, by RCPT from the old host, which alone shows what else refuses, such as a milter. What is
+refused after DATA nobody can foresee.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from dataclasses import dataclass, replace
 from migrator import host_text
 from migrator.change import Change, HostName, Shell, Undo, Upload
 from migrator.hosts import asking
+from migrator.sendmail import admission
 from migrator.sendmail.cf import parse as parse_cf
 from migrator.sendmail.queue import QueuedMessage, Recipient
 from migrator.sendmail.verification import askable
 from migrator.steps.base import Context
 from migrator.steps.common import ask
+from migrator.steps.common.at_once import at_once
 from migrator.steps.common.relaying import other, planned
 from migrator.steps.common.waiting import AT_ONCE
 from migrator.steps.common.words import some
@@ -46,11 +49,14 @@ def foreseen(context: Context, messages: Sequence[QueuedMessage]) -> Iterator[Ch
     """
     if not messages:
         return
-    refused = ask.refused(context.new, askable(_recipients(context, messages)))
     largest = parse_cf(context.facts("new").cf).max_message_size
-    sizes = _parsed(context.old.inspect(_sizes(messages)).stdout) if largest else {}
+    refused, denied, sizes = at_once(
+        lambda: ask.refused(context.new, askable(_recipients(context, messages))),
+        lambda: _denied(context, messages, "old"),
+        lambda: _parsed(context.old.inspect(_sizes(messages)).stdout) if largest else {},
+    )
     replies = dict.fromkeys(refused, "by sendmail -bv there")
-    found = _Refused.of(context, messages, asking.Refusals(replies, largest), sizes)
+    found = _Refused.of(context, messages, asking.Refusals(replies, largest, by_sender=denied), sizes)
     if found.ids:
         change = found.kept(context, "old")
         yield replace(change, do=Shell("old", _each(REASON, found.ids) + _until_kept(found.messages)))
@@ -179,9 +185,31 @@ def _asked(
         others=others,
         senders=_by_sender(context, messages),
     ) + _sizes(messages)
-    output = context.reader(host).inspect(text, timeout=asking.LONGEST + 60.0).stdout
+    output, denied = at_once(
+        lambda: context.reader(host).inspect(text, timeout=asking.LONGEST + 60.0).stdout,
+        lambda: _denied(context, messages, host),
+    )
     answers = asking.parse(output)
+    # Where the port itself answers it is the judge, but it answers 250 to what it throws away.
+    thrown = {pair: reply for pair, reply in denied.items() if reply == admission.THROWN_AWAY}
+    answers = replace(answers, by_sender={**answers.by_sender, **thrown})
     return _Refused.of(context, messages, answers, _parsed(output)), answers
+
+
+def _denied(context: Context, messages: Sequence[QueuedMessage], host: HostName) -> dict[admission.Pair, str]:
+    """Return what the other host's rules refuse of a host's messages, by sender and recipient, with its answer."""
+    domains, facts = context.plan.domains, context.facts(host)
+    counts = Counter(
+        (sender, one)
+        for message in messages
+        for sender in (askable([message.sender]) if message.sender else ("",))
+        for one in askable([each.address for each in message.recipients_in(domains)])
+    )
+    pairs = [pair for pair, _ in counts.most_common()]
+    name = facts.hostname if "." in facts.hostname else context.plan.mail_host
+    text = admission.script(facts.source or planned(context, host).address, name, pairs)
+    output = context.reader(other(host)).inspect(text, timeout=admission.LONGEST + 60.0)
+    return admission.refused(output.stdout, pairs)
 
 
 def _by_sender(context: Context, messages: Sequence[QueuedMessage]) -> dict[str, tuple[str, ...]]:

@@ -18,6 +18,7 @@ from migrator.steps.flush import Flush
 from migrator.steps.open_new import OpenNew
 from migrator.steps.open_to_old import OpenToOld
 from migrator.steps.relay import Relay
+from tests.steps.sound import MARK
 from tests.steps.stage import Stage, queue, queued, script
 
 
@@ -222,4 +223,66 @@ def test_what_was_refused_for_its_sender_is_released_only_where_that_one_was_ask
     stage.old.on(
         "RCPT TO", "taken user02@example.test\nsender sender@example.net\ntaken user02@example.test\n"
     )
+    assert stage.look()[0].summary.startswith("release 1 messages")
+
+
+DENIED = 'check_rcpt   returns: $# error $@ 5 . 7 . 1 $: "550 Access denied"\n'
+
+
+def denying(text: str, *refused: str, said: str = DENIED) -> str:
+    """Answer as test mode does: a mark for each pair, and before it what is said of those of a refused sender."""
+    asked = text.partition("END_OF_THE_PAIRS'\n")[2].split("${migrateMark}\n")[:-1]
+    return "".join(
+        (said if any(f"<{one}>" in each for one in refused) else "") + f"> {MARK}\n" for each in asked
+    )
+
+
+@pytest.mark.parametrize(("step", "strategy"), [(OpenToOld, "hold"), (OpenNew, "firewall")])
+def test_what_the_rules_refuse_for_its_sender_is_kept_before_the_port_is_opened(
+    step: type[Step], strategy: Strategy
+) -> None:
+    stage = Stage(step(), strategy)
+    stage.new.port, stage.new.listening = "closed", False
+    queue(
+        stage.old,
+        queued("qfA1", "user01@example.test"),
+        queued("qfB2", "user02@example.test").replace("sender@example.net", "Bad@Nowhere.test"),
+        queued("qfC3", "user03@example.test").replace("sender@example.net", ""),
+    )
+    stage.new.on("END_OF_THE_PAIRS", lambda _host, text: denying(text, "bad@nowhere.test"))
+    first, *rest = stage.look()
+    assert script(first).startswith("sendmail '-Qthe other host would refuse it' -qIB2\n")
+    assert "user02@example.test (550 Access denied)" in first.summary
+    assert first.remember == {holding.HELD: "B2"}
+    assert rest
+
+
+def test_a_bounce_is_asked_for_without_a_sender_and_the_old_hosts_address_is_the_client(stage: Stage) -> None:
+    asked: list[str] = []
+
+    def answer(_host: object, text: str) -> str:
+        asked.append(text)
+        return denying(text, "user03@example.test")
+
+    stage.new.on("END_OF_THE_PAIRS", answer)
+    queue(stage.old, queued("qfC3", "user03@example.test").replace("sender@example.net", ""))
+    (change,) = foreseen(stage)
+    assert ".D{mail_from}<>\n.Df\ncheck_mail <>\ncheck_rcpt <user03@example.test>\n" in asked[0]
+    assert ".D{client_addr}198.51.100.10\n" in asked[0]
+    assert "-qIC3" in script(change)
+
+
+def test_once_the_port_answers_the_rules_count_for_what_is_thrown_away_alone(stage: Stage) -> None:
+    queue(stage.old, queued("qfA1", "user01@example.test"))
+    taken = "taken user01@example.test\nsender sender@example.net\ntaken user01@example.test\n"
+    stage.old.on("RCPT TO", taken)
+    stage.new.on("END_OF_THE_PAIRS", lambda _host, text: denying(text, "sender@example.net"))
+    assert "keep" not in stage.look()[0].summary
+    thrown = "check_rcpt   returns: $# discard $: discard\n"
+    stage.new.on("END_OF_THE_PAIRS", lambda _host, text: denying(text, "sender@example.net", said=thrown))
+    assert "user01@example.test (it would take the message and throw it away" in stage.look()[0].summary
+    stage.memory[holding.HELD] = "A1"
+    queue(stage.old, queued("hfA1", "user01@example.test"))
+    assert not [one for one in stage.look() if one.summary.startswith("release")]
+    stage.new.on("END_OF_THE_PAIRS", lambda _host, text: denying(text))
     assert stage.look()[0].summary.startswith("release 1 messages")
