@@ -45,10 +45,10 @@ while [ ! -e $stop ]; do
 done""".replace("FOLDER", MAILDIR)
 
 
-def eventually(lab: Lab, script: str) -> None:
-    """Wait until a script on the old host succeeds. Raise AssertionError where it does not in time."""
+def eventually(lab: Lab, script: str, role: str = "old") -> None:
+    """Wait until a script on a host succeeds. Raise AssertionError where it does not in time."""
     deadline = time.monotonic() + SECONDS
-    while lab.exec("old", "sh", "-c", script)[0] != 0:
+    while lab.exec(role, "sh", "-c", script)[0] != 0:
         assert time.monotonic() < deadline, script
         time.sleep(0.1)
 

@@ -12,6 +12,7 @@ from tests.faults.outcome import Outcome
 from tests.lab.driver import running, start_of, succeed
 from tests.lab.lab import Lab
 from tests.lab.message import Message
+from tests.lab.sender import hand_over
 from tests.lab.world import expect_moved
 
 PIPE = "/root/standard-input"
@@ -60,6 +61,67 @@ def test_processes_without_a_title(lab: Lab, outcome: Outcome) -> None:
         assert len(renewed) == 2
         assert not renewed & runners
         outcome.hit("the message was waited for and copied; the runners began anew with the switch")
+        outcome.settle(stage)
+    expect_moved(lab)
+
+
+SLOW = 20
+FILE = "/var/www/web1/user/user09/mbox"
+SLOWLY = f"""
+printf ':0 fw\\n| sh -c "sleep {SLOW}; cat"\\n' >/root/rc
+install -o user01 -g user01 -m 644 /root/rc /var/www/web1/user/user01/.procmailrc
+printf '#!/bin/sh\\nsleep {SLOW}\\nexec procmail\\n' >/usr/local/bin/slow-forward
+printf '#!/bin/sh\\ncat >/tmp/slow.$$\\n(sleep {SLOW}; cat /tmp/slow.$$ >>{FILE}) &\\n' >/usr/local/bin/slow-alias
+chmod 755 /usr/local/bin/slow-*
+printf '"|/usr/local/bin/slow-forward"\\n' >/root/forward
+install -o user02 -g user02 -m 644 /root/forward /var/www/web1/user/user02/.forward
+install -o user09 -g user09 -m 666 /dev/null {FILE}
+echo 'slow: "|/usr/local/bin/slow-alias"' >>/etc/aliases && newaliases >/dev/null
+"""
+"""A procmail whose filter takes long, a program of a .forward, and one of an alias that leaves a child behind, whom no
+Sendmail waits for."""
+FAST = """
+echo 'slow: /dev/null' >>/etc/aliases && newaliases >/dev/null
+printf '#!/bin/sh\\nexec procmail\\n' >/usr/local/bin/slow-forward && chmod 755 /usr/local/bin/slow-forward
+"""
+
+
+@pytest.mark.fault(
+    "procmail, a program of a .forward and one of an alias that take 20 s, begun before the switch"
+)
+def test_slow_local_deliveries(lab: Lab, outcome: Outcome) -> None:
+    slow_deliveries(lab, outcome, "close-new")
+
+
+@pytest.mark.fault("the same slow deliveries, begun before the old host closes, under firewall")
+def test_slow_local_deliveries_under_firewall(firewall_lab: Lab, outcome: Outcome) -> None:
+    slow_deliveries(firewall_lab, outcome, "close-old")
+
+
+def slow_deliveries(lab: Lab, outcome: Outcome, before: str) -> None:
+    """Migrate while three deliveries that began before a step have not written anything yet."""
+    with calm(lab) as stage:
+        lab.shell("old", SLOWLY)
+        lab.shell("new", FAST)
+        succeed(lab, "run", "--until", "presync")
+        stage.readers.stop()
+        with running(lab) as run:
+            run.wait_for(start_of(before))
+            for user in ("user01", "user02"):
+                message = Message(f"slow-{user}", f"{user}@example.test")
+                hand_over(message, lab.place.old)
+                message.accepted_at, message.accepted_by = time.time(), lab.place.old
+                stage.traffic.messages.append(message)
+            hand_over(Message("slow-alias", "slow@example.test"), lab.place.old)
+            began = time.monotonic()
+            run.wait_for(start_of("final-copy"))
+            waited = time.monotonic() - began
+            assert waited > SLOW - 3, waited
+            assert run.end() == 0, run.seen[-1]
+        assert lab.exec("new", "grep", "-c", "^Message-ID: <slow-alias@", FILE) == (0, "1\n")
+        outcome.hit(
+            f"drain waited {waited:.0f} s for them, and what they wrote stands in the final copy", times=3
+        )
         outcome.settle(stage)
     expect_moved(lab)
 

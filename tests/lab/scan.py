@@ -57,7 +57,7 @@ def settle(lab: Lab, seconds: float = 60.0, *, roles: Sequence[str] = ("old", "n
     What was put off is tried at once, which Sendmail itself would do after ten minutes.
     """
     began = time.monotonic()
-    look = "find /var/spool/mqueue /var/spool/mqueue-client -name '[qQ]f*' | grep -c . || true"
+    look = "find /var/spool/mqueue /var/spool/mqueue-client -type f -name '[qQ]f*' | grep -c . || true"
     for turn in itertools.count(1):
         busy = [role for role in roles if int(lab.shell(role, look))]
         if not busy or time.monotonic() > began + seconds:
