@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from migrator.mailstore.ends import OURS
 from migrator.mailstore.excludes import Untranslatable, prune
 
 STATE = "/var/lib/migrate"
@@ -114,7 +115,7 @@ def look_script(
         f"if [ -e {here}/copied ]; then\n"
         f"    started=$(cat {here}/copied)\n    moved=$(($({_STARTED}) - ${{started:-0}}))\n"
         f"    if [ $moved -ge -2 ] && [ $moved -le 2 ]; then newer='-newercm {here}/copied'; fi\nfi\n"
-        f"compare={shlex.quote(_COMPARE)}\nwhole={shlex.quote(_WHOLE)}\n{_LOOK}{looks}exit 0\n"
+        f"compare={shlex.quote(_COMPARE)}\nwhole={shlex.quote(_WHOLE)}\n{OURS}{_LOOK}{looks}exit 0\n"
     )
 
 
@@ -149,8 +150,18 @@ _LOOK = r"""look() {
         \( \( -path '*/new/*' -o -path '*/cur/*' -o ! -path \"\$others\" ! -name '*.lock' \) -printf 'm ' -o \\
            -size +4c ! -name '*.lock' -printf 'c ' \) \\
         -printf '%TY/%Tm/%Td-%TH:%TM:%TS %s %CH:%CM:%CS %p\0'"
-    { if [ -n "$newer" ]; then changed; else eval "find . $prune $wanted"; fi; } |
-    tr '\n\000' '\001\n' | tree=$1 awk "$compare" stage=files - stage=log "$log"
+    found=$({ if [ -n "$newer" ]; then changed; else eval "find . $prune $wanted"; fi; } |
+        tr '\n\000' '\001\n' | tree=$1 awk "$compare" stage=files - stage=log "$log") || return 1
+    ends=${2%/copied-*}/ends-${2##*/copied-} ends=${ends%.log}
+    if [ -z "$found" ]; then return; fi
+    # What a pass that was killed had appended by then is ours, though no log tells it.
+    ours=
+    if [ -s "$ends/list" ]; then
+        ours=$(while IFS= read -r line; do
+            if ends_ours "${line%% *}" "${line#* }" "$ends"; then printf '%s\n' "$1/${line#* ./}"; fi
+        done <"$ends/list")
+    fi
+    if [ -n "$ours" ]; then printf '%s\n' "$found" | grep -vxF -e "$ours" || :; else printf '%s\n' "$found"; fi
 }
 # Whatever comes into a Maildir's cur or new changes that folder's time (https://cr.yp.to/proto/maildir.html), so of one
 # that is older than the mark nothing is read, unless it has folders (two links: none) or belongs to no whole Maildir.

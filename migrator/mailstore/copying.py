@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from migrator.mailstore import arrivals, compare, progress, removing, rsync, streams
+from migrator.mailstore import arrivals, compare, ends, progress, removing, rsync, streams
 from migrator.mailstore import spared as hosts_own
 from migrator.mailstore.access import LOAD, LOOK, SIZES
 from migrator.mailstore.copying_script import FUNCTIONS
@@ -130,6 +130,7 @@ class Pass:
             + self._rsyncs()
             + ENTER
             + removing.FUNCTIONS
+            + ends.FUNCTIONS
             + FUNCTIONS
         )
 
@@ -158,6 +159,7 @@ class Pass:
             + self._rsync("copy_beside", (*self._governed(), *whole, *log), shared=False)
             + self._rsync("rehearse_all", (*whole, "--dry-run"))
             + self._rsync("copy_listed", (*listed, *log))
+            + self._ends()
             + self._rsync("prove_listed", proof)
         )
 
@@ -168,6 +170,10 @@ class Pass:
         of what changed, and short.
         """
         return ("sh", "-c", f'{Restraint(own_limits=True).governor_script()}exec "$@"', "sh")
+
+    def _ends(self) -> str:
+        words = shlex.join((*rsync.end_words(self.copying), *_LISTED))
+        return f'copy_ends() {{ {words} {self.way.rsync_words(self.index)} {self.way.source} "$1/"; }}\n'
 
     def _rsync(self, name: str, words: tuple[str, ...], *, shared: bool = True) -> str:
         way = f"{self.way.rsync_words(self.index, shared=shared)} {self.way.source}"

@@ -22,8 +22,8 @@ FEW = 10
 
 # Given `number`, `state`, `work`, `target`, `log`, `delete`, `share`, `quick`, `prune`, `spared`; `ask`, which asks the
 # look of the old host, and `able_there`, what its rsync can; `copy_all`, `rehearse_all`, and `copy_listed`,
-# `prove_listed` of the names on standard input; `enter_tree`; the functions of compare and of streams, and how many at
-# most.
+# `prove_listed` of the names on standard input; `enter_tree`; the functions of compare, of ends and of streams, and how
+# many of these at most.
 FUNCTIONS = (
     r"""now() { date +%s.%N; }
 encoded() { tr '\n\000' '\001\n'; }
@@ -39,6 +39,8 @@ begin() {
     (umask 077; rm -rf "$work" && mkdir -p "$work") || exit 1
     trap 'exit 143' TERM
     begun=$(now) looked=0 compared=0 fetched=0 extra=0 changes=0 bytes=0
+    # Comparing contents, rsync may set a time and send nothing; only told to say so does it log that as well.
+    checksum="--checksum --out-format=%i"
     vanishing=$((1 - delete)) # whether files may vanish meanwhile
     attributes=$(cat "$state/attributes-$number" 2>/dev/null)
 }
@@ -146,6 +148,7 @@ own_folder() { # of the tree gets the time, the mode and the owner that the look
 changed_pass() {
     begin
     made
+    ends_settled
     if [ $delete -eq 1 ]; then base=exact; else base=seen; fi
     look $base
     if [ -s "$work/foreign" ] && [ $delete -eq 1 ]; then head -n 5 "$work/foreign" >&2; exit @FOREIGN@; fi
@@ -154,7 +157,10 @@ changed_pass() {
     { echo; cat "$work/touched"; } >>"$state/touched-$number" || exit 1
     if [ $delete -eq 1 ]; then remove; fi
     if [ -s "$work/wanted" ]; then
-        run copy_listed --ignore-times <"$work/wanted"
+        contents=--ignore-times
+        if ends_grown; then contents=$checksum bytes=$(figure 'Literal data' "$work/printed"); fi
+        run copy_listed $contents <"$work/wanted"
+        ends_done
     fi
     if ! cmp -s "$work/fetch" "$work/wanted"; then own_folder; fi
     # What this pass may not delete has to stay noted for the one that does.
@@ -164,10 +170,10 @@ changed_pass() {
 whole_pass() {
     begin
     made
+    ends_settled
     # The old host still serves during the sweep: what changed since the mark, the final pass looks at, and the proof.
     vanishing=1
-    # Comparing contents, rsync may set a time and send nothing; only told to say so does it log that as well.
-    contents= checksum="--checksum --out-format=%i"
+    contents=
     if [ $delete -eq 1 ] && [ $quick -eq 0 ]; then contents=$checksum; fi
     # Until it was compared to its end, what stood there before the first pass has to be.
     stood=$state/stood-$number first=0

@@ -10,6 +10,9 @@ from migrator.mailstore.rsync import VANISHED
 # A folder's name may end with blanks, which `read -r tree there` would take away.
 FUNCTIONS = (
     r"""
+ends_settled() { :; }
+ends_grown() { return 1; }
+ends_done() { :; }
 all_trees() { printf '%s\n' "$listed"; }
 some_trees() { # of the numbers on standard input
     all_trees >"$work/all" && awk 'stage == "all" { known[$1] = $0; next } $1 in known { print known[$1] }' \
@@ -159,7 +162,6 @@ whole_pass() {
     made
     # The old host still serves during the sweep: what changed since the mark, the final pass looks at, and the proof.
     vanishing=1
-    checksum="--checksum --out-format=%i"
     # Until it was compared to its end, what stood in a tree before the first pass has to be.
     while read -r tree there; do [ -e "$state/stood-$tree" ] || echo "./$tree"; done <"$work/all" >"$work/unknown"
     asked told mark

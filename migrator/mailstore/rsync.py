@@ -95,9 +95,21 @@ def pass_words(
     words += ["--dry-run"] if dry_run else []
     words += ["--out-format=%i %n%L"] if itemize else ["--stats"]
     words += [] if dry_run else ["--info=progress2"]
-    words += [f"--bwlimit={max(1, copying.bwlimit // 1024)}"] if copying.bwlimit and not dry_run else []
+    words += _limit(copying) if not dry_run else []
     words += [] if listed else [f"--exclude={pattern}" for pattern in excluded(tree, spool, spared)]
     return tuple(words)
+
+
+def end_words(copying: CopyPlan) -> tuple[str, ...]:
+    """Return rsync's options by which names of a list get what the old host's files have beyond the length of theirs.
+
+    What stood there before is not read (rsync(1), --append): whoever uses it compares contents afterwards.
+    """
+    return ("rsync", "--append", "--stats", f"--timeout={STALL}", *_limit(copying))
+
+
+def _limit(copying: CopyPlan) -> list[str]:
+    return [f"--bwlimit={max(1, copying.bwlimit // 1024)}"] if copying.bwlimit else []
 
 
 def excluded(tree: SyncTree, spool: str, spared: Sequence[str] = ()) -> tuple[str, ...]:

@@ -14,7 +14,16 @@ SHORT_OPTIONS = "vlHogDtprzcnAXSWxIiqhuURdN"
 """The one-letter options that a reading rsync server may get; none follows links or removes what it sent."""
 
 LONG_OPTIONS = (
-    *("--numeric-ids", "--checksum", "--inplace", "--partial", "--stats", "--delete", "--delete-after"),
+    *(
+        "--numeric-ids",
+        "--checksum",
+        "--append",
+        "--inplace",
+        "--partial",
+        "--stats",
+        "--delete",
+        "--delete-after",
+    ),
     *("--delete-delay", "--delete-during", "--delete-before", "--log-format=%i", "--log-format=%o", "--no-r"),
     # Names from a list stay inside the folder: a leading slash is taken away, and `..` ends there (rsync(1)).
     *("--files-from=-", "--from0", "--ignore-missing-args", "--delete-missing-args", "--force"),
