@@ -64,3 +64,23 @@ def test_whatever_happens_to_mailboxes_between_the_passes_both_hosts_are_equal_i
     assert scopes(lab)[before:] == ["changed"] * len(TREES), said
     expect_equal(lab)
     assert lab.shell("new", f"cat {HOMES}user11/bak/of-the-new-host") == "kept\n"
+
+
+def test_large_mailboxes_that_grow_between_the_passes_stay_the_same_files_and_are_equal(lab: Lab) -> None:
+    boxes = " ".join(f"{TREES[1]}large/box{number}" for number in range(5))
+    lab.shell("old", f"mkdir -p {TREES[1]}large && yes 'a line of mail' | head -c 9000000 >/root/mail")
+    first = "printf 'From a Mon Jan  1 00:00:09 2024\\n\\n'; cat /root/mail; echo"
+    lab.shell("old", f"for box in {boxes}; do {{ {first}; }} >$box; done")
+    succeed(lab, "run", "--yes", "--wait", "--until", "sweep")
+    before = lab.shell("new", f"stat -c %i {boxes}")
+    # One was compacted, and is longer for what came behind that.
+    lab.shell(
+        "old",
+        f"for box in {boxes}; do printf 'From b Mon Jan  1 00:00:09 2024\\n\\nlate\\n\\n' >>$box; done && "
+        f"cd {TREES[1]}large && sed -i '3,9d' box4 && cat /root/mail >>box4",
+    )
+    succeed(lab, "run", "--yes", "--until", "final-copy")
+    expect_equal(lab)
+    after = lab.shell("new", f"stat -c %i {boxes}")
+    assert after.split("\n")[:4] == before.split("\n")[:4]
+    assert "ends-" not in lab.shell("new", "ls /var/lib/migrate/lab")
