@@ -95,7 +95,7 @@ def test_vanishing_files(lab: Lab, outcome: Outcome) -> None:
         wrap_rsync(lab, SLOW)
         for step, options in (("presync", ("--until", "presync")), ("final-copy", ())):
             if step == "final-copy":
-                succeed(lab, "run", "--yes", "--wait", "--until", "catch-up")
+                succeed(lab, "run", "--yes", "--wait", "--until", "sweep")
             make_large(lab)
             with running(lab, *options) as run:
                 in_the_middle(lab, run, step)
@@ -123,7 +123,7 @@ def test_a_killed_sender(lab: Lab, outcome: Outcome) -> None:
             assert word in told
         outcome.hit("each time: tried three times, then exit 1, and the next run goes on", times=3)
         wrap_rsync(lab, SLOW)
-        succeed(lab, "run", "--yes", "--wait", "--until", "catch-up")
+        succeed(lab, "run", "--yes", "--wait", "--until", "sweep")
         make_large(lab)
         with running(lab) as run:
             in_the_middle(lab, run, "final-copy")
