@@ -11,6 +11,8 @@ from pathlib import Path
 
 from tests.bench.measuring import FILES, STORES, USERS, Figures, predictions, start_up, stores
 from tests.bench.table import page
+from tests.bench.young import FILES as YOUNG
+from tests.bench.young import young
 from tests.lab.lab import PROJECT, Lab
 
 NEEDED = 25e9
@@ -40,7 +42,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0, help=f"share of {FILES} messages (default: 1)")
     parser.add_argument(
-        "--only", choices=("start-up", "predictions", *STORES), help="measure one part, and write no page"
+        "--only",
+        choices=("start-up", "predictions", "young", *STORES),
+        help="measure one part, and write no page",
     )
     parser.add_argument("-o", "--output", type=Path, default=PROJECT / "docs" / "performance.md")
     arguments = parser.parse_args()
@@ -61,7 +65,9 @@ def main() -> int:
         start_up(figures)
     if arguments.only in (None, "predictions"):
         predictions(figures)
-    if arguments.only not in ("start-up", "predictions"):
+    if arguments.only in (None, "young"):
+        young(figures, max(1000, int(YOUNG * arguments.scale)))
+    if arguments.only is None or arguments.only in STORES:
         stores(figures, files, [arguments.only] if arguments.only else list(STORES))
     say(f"measured in {time.monotonic() - began:.0f} s")
     return 0

@@ -135,6 +135,10 @@ class Bench:
             self.note(row, "migrate", side.copy(delete=True, trust=True)[0])
             self.note(f"{row}: its proof", "migrate", side.verify())
 
+    def copy_recipe(self, row: str) -> None:
+        """Let the recipe make a pass."""
+        self.note(row, "recipe", self._recipe.copy())
+
     def exact(self, side: Ours) -> None:
         """Make the copy exact, as the sweep does."""
         self.note("sweep (the mailboxes are open)", "migrate", side.copy("whole", delete=True)[0])

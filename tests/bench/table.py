@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from tests.bench.inside.store import MEDIAN, SHRINK, SIGMA
 from tests.bench.measuring import FEW, Figures
+from tests.bench.young import AGED, JUST_NOW, LARGE
 
 SIDES = ("recipe", "migrate")
 UNITS = {"peak memory": ("MB", 1e-6), "share": ("%", 100.0)}
@@ -111,6 +112,13 @@ def targets(figures: Figures) -> list[Target]:
     return [
         Target(f"{final}: at most a tenth of the recipe's", ratio(figures, final), 0.1, " of it"),
         Target(f"{final}: {said}", own(figures, final, tenth), 1.5, " times"),
+        Target(
+            f"{JUST_NOW}: within 1.5 times of that when it has aged",
+            own(figures, JUST_NOW, AGED),
+            1.5,
+            " times",
+        ),
+        Target(f"{LARGE}: not slower than the recipe's", ratio(figures, LARGE), 1.0, " of it"),
         Target("first copy: not slower than the recipe's", ratio(figures, "first copy"), 1.0, " of it"),
         Target(
             "predictions of both times within 30 %: in nine of ten runs",
