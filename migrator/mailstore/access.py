@@ -21,6 +21,9 @@ SIZES = "migrate-sizes-"
 LOOK_ALL = f"{LOOK}all"
 """The look at all trees of the plan at once."""
 
+TREES = f"{TREE}all-"
+"""What a sending rsync for several trees of the plan begins with; their numbers follow, each with "-" behind it."""
+
 _PUBLIC_KEY = re.compile(
     r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp\d{3}|sk-\S{1,60}) ([A-Za-z0-9+/]{16,}={0,3})"
 )

@@ -72,14 +72,21 @@ def old_text(
     *,
     spared: Callable[[int], Sequence[str]] = _nothing,
 ) -> str:
-    """Return the text by which the old host looks at all trees at once (see wrapper_script); "" where there are few."""
+    """Return the text by which the old host looks at all trees at once (see wrapper_script); "" where there are few.
+
+    Told `send NUMBERS`, it does not end, in the folder of the links: from there the trees of these numbers may be read.
+    """
     chosen = together(trees, spool, spared=spared)
     if not chosen:
         return ""
     folder = arrivals.folder(name, state)
     listed = listing({index: tree.source for index, tree in chosen.items()})
     head = look.old_head(f"{folder}/look-{ALL}", prune(chosen, spool), listed)
-    return f"{head}{FARM}farm {folder}/old-trees {len(chosen)} <<'EOF' || exit 1\n{listed}EOF\nlook \"$@\""
+    return (
+        f"{head}{FARM}farm {folder}/old-trees {len(chosen)} <<'EOF' || exit 1\n{listed}EOF\n"
+        'if [ "$1" != send ]; then look "$@"; exit; fi\n'
+        f'{ENTERED}entered "$2" <{folder}/old-trees.list || exit\nshift 2\n'
+    )
 
 
 def listing(folders: Mapping[int, str]) -> str:
@@ -105,6 +112,14 @@ def _excludes(tree: SyncTree, spool: str) -> Excludes | None:
 def _any(expressions: list[str]) -> str:
     return "|".join(f"({each})" for each in dict.fromkeys(expressions))
 
+
+# Given the numbers of trees, each with "-" behind it, and the list of all: no user's link leads to one that is meant.
+ENTERED = r"""entered() {
+    while IFS= read -r line; do
+        case -$1 in *-"${line%% *}"-*) (enter_tree "${line#* }") || return ;; esac
+    done
+}
+"""
 
 # Given a folder, how many trees there are, and the list of them: makes the links anew where the list is another one,
 # and changes into the folder. A tree that is not there must not pass for one that is empty.

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from migrator.mailstore import arrivals, compare, forest, notes, progress, removing, rsync, streams
+from migrator.mailstore import arrivals, compare, forest, notes, progress, removing, rsync, staged, streams
 from migrator.mailstore.access import LOAD, LOOK_ALL
 from migrator.mailstore.copying_script import FUNCTIONS
 from migrator.mailstore.entering import ENTER
@@ -80,6 +80,7 @@ class ForestPass:
             + removing.FUNCTIONS
             + FUNCTIONS
             + forest.FARM
+            + staged.FUNCTIONS
             + TOGETHER
         )
 
@@ -106,7 +107,12 @@ class ForestPass:
         excluding = f"    case $tree in\n{excluded}    esac\n" if excluded else ""
         whole = words(delete=self.delete)
         proof = words(dry_run=True, itemize=True, checksum=True, keep_younger=False)
+        all_trees = f'{self.way.rsync_words(f"{forest.ALL}-$numbers")} {self.way.source} "$staged/"'
+        small = f"{listed} --max-size={staged.LARGE} $attributes"
+        here = '"$staged/$tree/" "$there/"'
         return (
+            f"copy_staged() {{ {words(keep_younger=False)} {small} {all_trees}; }}\n"
+            f"prove_staged() {{ {proof} {small} {all_trees}; }}\n"
             "rsync_of_tree() {\n    kind=$1\n    shift\n    kept=\n"
             '    (enter_tree "$there") || return 1\n'
             '    if [ -n "$attributes" ] && grep -qx "$tree" "$state/capable"; then kept=$attributes; fi\n'
@@ -114,6 +120,8 @@ class ForestPass:
             f'    whole) {whole} $kept "$@" {way} ;;\n'
             f'    whole-logged) {whole} {log} $kept "$@" {way} ;;\n'
             f'    listed) {words()} {listed} {log} $kept "$@" {way} ;;\n'
+            f'    laid) {words()} {listed} {log} $kept "$@" {here} ;;\n'
+            f'    checked) {proof} {listed} $kept "$@" {here} ;;\n'
             f'    proof) {proof} {listed} $kept "$@" {way} ;;\n'
             "    esac\n}\n"
         )

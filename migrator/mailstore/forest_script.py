@@ -126,9 +126,18 @@ parted() {
             if (!(tree in told)) { told[tree]; print tree }
         }' >"$work/lists.told" && some_trees <"$work/lists.told"
 }
+differing() { # of the trees on standard input
+    while IFS= read -r tree; do
+        tree=${tree%% *}
+        head -n @MOST@ "$work/each/$tree.out" | sed "s/^/$tree out /"
+    done
+}
 one_listed() { plain <"$work/lists/$tree" | rsync_of_tree "$@"; }
 copy_listed() {
-    parted >"$work/parted" && each_tree one_listed listed "$@" <"$work/parted"
+    cat >"$work/names" && parted <"$work/names" >"$work/parted" || return
+    # What is compared by contents may be all that a tree has.
+    if [ "$*" = --ignore-times ] && staged_brought "$work/names"; then staged_copied "$@"; return; fi
+    each_tree one_listed listed "$@" <"$work/parted"
     ended_with=$?
     figures_of_each
     return $ended_with
@@ -193,10 +202,11 @@ differences() {
     by_tree 'changed by others: ' <"$work/foreign"
     encoded <"$work/extra" | by_tree 'extra '
     if [ -s "$work/wanted" ]; then
-        parted <"$work/wanted" >"$work/parted" && each_tree one_listed proof <"$work/parted" || exit
-        while read -r tree there; do
-            head -n @MOST@ "$work/each/$tree.out" | sed "s/^/$tree out /"
-        done <"$work/parted"
+        parted <"$work/wanted" >"$work/parted" || exit
+        if ! staged_proved "$work/wanted"; then
+            each_tree one_listed proof <"$work/parted" || exit
+            differing <"$work/parted"
+        fi
     fi
     sed 's/ .*/ status 0/' "$work/all"
     rm -rf "$work"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from migrator.mailstore.access import HELLO, KNOCK, LOAD, LOOK, LOOK_ALL, SIZES, TREE
+from migrator.mailstore.access import HELLO, KNOCK, LOAD, LOOK, LOOK_ALL, SIZES, TREE, TREES
 from migrator.mailstore.entering import ENTER
 from migrator.mailstore.restraint import Restraint
 from migrator.plan import SyncTree
@@ -68,7 +68,8 @@ def wrapper_script(
     enter = 'enter_tree "$tree" && exec rsync --server --sender "$@" . .'
     run = f"tree=$1; shift\n{gentle.governor_script()}{enter}"
     once_more = (
-        f'if [ "${{1-}}" = together ]; then\nshift\neval "$shared"\n{together}\nexit\nfi\n'
+        f'if [ "${{1-}}" = together ]; then\nshift\neval "$shared"\neval "$entering"\n{together}\n'
+        f'{gentle.governor_script()}exec rsync --server --sender "$@" . .\nfi\n'
         if together
         else ""
     )
@@ -88,9 +89,13 @@ case $asked in
     ''|*[!A-Za-z0-9=.,%_\\ -]*) refuse ;;
 esac
 set -- $asked
-look=
+look= numbers=
 case $1 in
 {_cases(trees, looks)}    {LOOK_ALL}) look={"together" if together else ""} ;;
+    {TREES}*)
+        numbers=${{1#{TREES}}}
+        case $numbers in {"''|*[!0-9-]*" if together else "*"}) refuse ;; esac
+        ;;
     *) refuse ;;
 esac
 {gentle.prefix_script()}case $1 in
@@ -109,7 +114,8 @@ esac
         {start} sh -c "$entering"{shlex.quote("tree=$1; " + _SIZES)} sh "$tree"
         ;;
 esac
-{_OPTIONS}{start} sh -c "$entering"{shlex.quote(run)} sh "$tree" "$@"
+{_OPTIONS}if [ -n "$numbers" ]; then {start} sh "$0" together send "$numbers" "$@"; fi
+{start} sh -c "$entering"{shlex.quote(run)} sh "$tree" "$@"
 """
 
 

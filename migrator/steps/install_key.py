@@ -119,11 +119,15 @@ def _entry(context: Context, public: str) -> Iterator[Change]:
             advice="remove that key by `migrate check PLAN --remove-keys --yes`, and run the same command again",
         ) from error
     copying, spared = plan.copying, spared_of(context)
+    many = forest.together(dict(enumerate(plan.sync)), plan.old.mail_spool, spared=spared.of)
     wrapper = wrapper_script(
         plan.name,
         plan.sync,
         sudo=plan.old.sudo,
-        looks=[_look(plan, index, tree, spared.of(index)) for index, tree in enumerate(plan.sync)],
+        looks=[
+            "" if index in many else _look(plan, index, tree, spared.of(index))
+            for index, tree in enumerate(plan.sync)
+        ],
         shared=old_functions(),
         together=forest.old_text(
             plan.name, dict(enumerate(plan.sync)), plan.old.mail_spool, spared=spared.of

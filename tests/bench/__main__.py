@@ -11,6 +11,8 @@ from pathlib import Path
 
 from tests.bench.measuring import FILES, STORES, USERS, Figures, predictions, start_up, stores
 from tests.bench.table import page
+from tests.bench.trees import COUNT as TREES
+from tests.bench.trees import trees
 from tests.bench.young import FILES as YOUNG
 from tests.bench.young import young
 from tests.lab.lab import PROJECT, Lab
@@ -43,7 +45,7 @@ def main() -> int:
     parser.add_argument("--scale", type=float, default=1.0, help=f"share of {FILES} messages (default: 1)")
     parser.add_argument(
         "--only",
-        choices=("start-up", "predictions", "young", *STORES),
+        choices=("start-up", "predictions", "young", "trees", *STORES),
         help="measure one part, and write no page",
     )
     parser.add_argument("-o", "--output", type=Path, default=PROJECT / "docs" / "performance.md")
@@ -67,6 +69,8 @@ def main() -> int:
         predictions(figures)
     if arguments.only in (None, "young"):
         young(figures, max(1000, int(YOUNG * arguments.scale)))
+    if arguments.only in (None, "trees"):
+        trees(figures, max(20, int(TREES * arguments.scale)))
     if arguments.only is None or arguments.only in STORES:
         stores(figures, files, [arguments.only] if arguments.only else list(STORES))
     say(f"measured in {time.monotonic() - began:.0f} s")
