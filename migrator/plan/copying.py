@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
 from migrator.plan import places, values
 from migrator.plan.shapes import CopyPlan, HostPlan, SyncTree
 from migrator.plan.tables import Faults, Table
@@ -37,6 +39,7 @@ def _trees(tables: list[Table], old: HostPlan, new: HostPlan, faults: Faults) ->
     if not tables:
         return (SyncTree(f"{old.mail_spool}/", f"{new.mail_spool}/"),)
     trees: list[SyncTree] = []
+    targets = _Targets()
     for table in tables:
         tree = SyncTree(
             source=table.required("from", places.host_path, ""),
@@ -44,17 +47,37 @@ def _trees(tables: list[Table], old: HostPlan, new: HostPlan, faults: Faults) ->
             exclude=table.value("exclude", values.list_of(places.pattern), ()),
         )
         if tree.source and tree.target:
-            _check_tree(table, tree, trees, faults)
+            _check_tree(table, tree, targets.overlapping(tree.target), faults)
             trees.append(tree)
     return tuple(trees)
 
 
-def _check_tree(table: Table, tree: SyncTree, earlier: list[SyncTree], faults: Faults) -> None:
+class _Targets:
+    """The targets of trees that were read, found by the folders above them: of thousands no two are compared."""
+
+    def __init__(self) -> None:
+        self._paths: list[str] = []
+        self._own: dict[PurePosixPath, list[int]] = {}
+        self._below: dict[PurePosixPath, list[int]] = {}
+
+    def overlapping(self, target: str) -> list[str]:
+        """Return those of the earlier targets that overlap with this one, in their order, and take it among them."""
+        path, number = PurePosixPath(target), len(self._paths)
+        above = (path, *path.parents)
+        found = {index for each in above for index in self._own.get(each, ())}
+        found.update(self._below.get(path, ()))
+        self._paths.append(target)
+        self._own.setdefault(path, []).append(number)
+        for each in path.parents:
+            self._below.setdefault(each, []).append(number)
+        return [self._paths[index] for index in sorted(found)]
+
+
+def _check_tree(table: Table, tree: SyncTree, overlapping: list[str], faults: Faults) -> None:
     if tree.source.endswith("/") != tree.target.endswith("/"):
         faults.add(
             table.dotted("to"), "ends with / while `from` does not, or the other way: rsync would nest them"
         )
-    for other in earlier:
-        if places.overlaps(tree.target, other.target):
-            reason = f"overlaps with {other.target}: each tree would delete what the other one brought"
-            faults.add(table.dotted("to"), reason)
+    for other in overlapping:
+        reason = f"overlaps with {other}: each tree would delete what the other one brought"
+        faults.add(table.dotted("to"), reason)

@@ -16,7 +16,7 @@ _DISPUTED = frozenset("ßς\u200c\u200d")
 _LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~][A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{0,63}")
 # A final pass deletes what the old host lacks: in these folders that would be the new host's own.
 _PROTECTED = tuple(
-    PurePosixPath(path)
+    f"{path}/"
     for path in (
         *("/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/run", "/sbin", "/sys", "/tmp"),  # noqa: S108
         *(
@@ -130,17 +130,23 @@ def folder(value: object) -> str:
 
 def target(value: object) -> str:
     """Return the path of a tree on the new host. Raises ValueError where deleting would hurt the system."""
-    path = PurePosixPath(host_path(value))
+    path = _as_folder(host_path(value))
     for protected in _PROTECTED:
-        if overlaps(str(path), str(protected)):
-            raise ValueError(f"{shown(value)}: the final pass deletes, and {protected} is the new host's own")
+        if path.startswith(protected) or protected.startswith(path):
+            raise ValueError(
+                f"{shown(value)}: the final pass deletes, and {protected.rstrip('/')} is the new host's own"
+            )
     return text(value)
 
 
 def overlaps(one: str, other: str) -> bool:
     """Return whether two paths are the same or one lies in the other."""
-    first, second = PurePosixPath(one), PurePosixPath(other)
-    return first.is_relative_to(second) or second.is_relative_to(first)
+    first, second = _as_folder(one), _as_folder(other)
+    return first.startswith(second) or second.startswith(first)
+
+
+def _as_folder(path: str) -> str:
+    return f"{PurePosixPath(path)}".rstrip("/") + "/"
 
 
 def pattern(value: object) -> str:

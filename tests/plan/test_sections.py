@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -72,6 +73,28 @@ def test_a_tree_that_could_cost_data_is_refused(
     found = fault(tmp_path, add=sync(*trees))
     assert found.key == key
     assert word in found.reason
+
+
+def test_a_tree_is_told_of_every_earlier_one_that_it_overlaps_with(tmp_path: Path) -> None:
+    targets = ["/srv/a/", "/srv/ab/", "/srv/c/d/", "/srv/a/b/c/", "/srv/c/e/", "/srv/c/", "/srv/a/"]
+    trees = [(f"/t{number}/", target) for number, target in enumerate(targets)]
+    found = [
+        (each.key, each.reason.split()[2].rstrip(":")) for each in faults(tmp_path, vary(add=sync(*trees)))
+    ]
+    assert found == [
+        ("sync[3].to", "/srv/a/"),
+        ("sync[5].to", "/srv/c/d/"),
+        ("sync[5].to", "/srv/c/e/"),
+        ("sync[6].to", "/srv/a/"),
+        ("sync[6].to", "/srv/a/b/c/"),
+    ]
+
+
+def test_two_thousand_trees_are_read_in_some_seconds(tmp_path: Path) -> None:
+    trees = [(f"/var/www/web{number}/user/", f"/var/www/web{number}/user/") for number in range(2000)]
+    began = time.process_time()
+    assert len(read(tmp_path, add=sync(*trees)).sync) == len(trees)
+    assert time.process_time() - began < 4
 
 
 def test_trees_side_by_side_and_odd_names_are_fine(tmp_path: Path) -> None:
