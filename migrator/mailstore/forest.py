@@ -52,10 +52,11 @@ def prune(trees: Mapping[int, SyncTree], spool: str) -> str:
     every: list[str] = []
     folders: list[str] = []
     for found, numbers in alike.items():
-        known = "[0-9]+" if len(alike) == 1 else f"({'|'.join(map(str, numbers))})"
-        # Each expression begins with the dot of "./", which is a tree's own folder.
-        every += [rf"\./{known}{each[2:]}" for each in found.every]
-        folders += [rf"\./{known}{each[2:]}" for each in found.folders]
+        known = "[0-9]+" if len(alike) == 1 else f"({_numbers(numbers)})"
+        # Each expression begins with the dot of "./", which is a tree's own folder. The numbers of thousands of trees
+        # stand once before all of them: what find is told is one argument, and a kernel bears 128 kB.
+        every += [rf"\./{known}{_any([each[2:] for each in found.every])}"] if found.every else []
+        folders += [rf"\./{known}{_any([each[2:] for each in found.folders])}"] if found.folders else []
     tests = [f"-regex {shlex.quote(_any(every))}"] if every else []
     tests += [f"-type d -regex {shlex.quote(_any(folders))}"] if folders else []
     if not tests:
@@ -110,7 +111,15 @@ def _excludes(tree: SyncTree, spool: str) -> Excludes | None:
 
 
 def _any(expressions: list[str]) -> str:
-    return "|".join(f"({each})" for each in dict.fromkeys(expressions))
+    return f"({'|'.join(f'({each})' for each in dict.fromkeys(expressions))})"
+
+
+def _numbers(numbers: Sequence[int]) -> str:
+    """Return the expression of these numbers: those that differ in their last digit stand together."""
+    tens: dict[str, str] = {}
+    for number in map(str, numbers):
+        tens[number[:-1]] = tens.get(number[:-1], "") + number[-1]
+    return "|".join(f"{head}[{last}]" for head, last in tens.items())
 
 
 # Given the numbers of trees, each with "-" behind it, and the list of all: no user's link leads to one that is meant.

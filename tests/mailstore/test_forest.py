@@ -478,3 +478,32 @@ def test_the_script_of_two_thousand_trees_is_one_that_a_host_can_read() -> None:
         together=forest.old_text("unit", many, ""),
     )
     assert len(text) < 2_000_000
+
+
+def test_what_stays_behind_of_two_thousand_trees_that_differ_is_an_argument_that_a_kernel_bears(
+    tmp_path: Path,
+) -> None:
+    patterns = (("/bak", "/web"), ("*.tmp", "/own/"), ())
+    many = {
+        index: SyncTree(f"/var/www/web{index}/user/", f"/var/www/web{index}/user/", patterns[index % 3])
+        for index in range(2000)
+    }
+    numbers = (0, 1, 2, 9, 10, 1000, 1996, 1997, 1998, 1999)
+    for index in numbers:
+        for name in ("bak/x", "web/x", "own/x", "a.tmp", "u/bak", "u/mbox.lock", "mbox"):
+            (tmp_path / str(index) / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / str(index) / name).write_text("")
+    done = subprocess.run(
+        ["sh", "-c", "eval \"find . $words -type f -printf '%P\\n'\""],
+        env={**os.environ, "words": forest.prune(many, "")},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    kept = (
+        {"own/x", "a.tmp", "u/bak", "mbox"},
+        {"bak/x", "web/x", "u/bak", "mbox"},
+        {"bak/x", "web/x", "own/x", "a.tmp", "u/bak", "mbox"},
+    )
+    assert set(done.stdout.split()) == {f"{index}/{name}" for index in numbers for name in kept[index % 3]}
