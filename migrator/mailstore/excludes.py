@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 _CLASSES = {
     "alnum": "[0-9A-Za-z]",
@@ -55,6 +56,12 @@ def translate(patterns: Sequence[str]) -> Excludes:
 
     Raise Untranslatable where a pattern cannot be told exactly.
     """
+    return _translated(tuple(patterns))
+
+
+@lru_cache(maxsize=256)
+def _translated(patterns: tuple[str, ...]) -> Excludes:
+    # Thousands of trees of a plan exclude the same.
     every: list[str] = []
     folders: list[str] = []
     for pattern in patterns:

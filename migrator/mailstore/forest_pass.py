@@ -6,7 +6,18 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from migrator.mailstore import arrivals, compare, forest, notes, progress, removing, rsync, staged, streams
+from migrator.mailstore import (
+    arrivals,
+    compare,
+    forest,
+    laying,
+    notes,
+    progress,
+    removing,
+    rsync,
+    staged,
+    streams,
+)
 from migrator.mailstore.access import LOAD, LOOK_ALL
 from migrator.mailstore.copying_script import FUNCTIONS
 from migrator.mailstore.entering import ENTER
@@ -81,6 +92,7 @@ class ForestPass:
             + FUNCTIONS
             + forest.FARM
             + staged.FUNCTIONS
+            + laying.FUNCTIONS
             + TOGETHER
         )
 
@@ -109,10 +121,13 @@ class ForestPass:
         proof = words(dry_run=True, itemize=True, checksum=True, keep_younger=False)
         all_trees = f'{self.way.rsync_words(f"{forest.ALL}-$numbers")} {self.way.source} "$staged/"'
         small = f"{listed} --max-size={staged.LARGE} $attributes"
+        at_once = f"--no-implied-dirs {listed} $attributes"
         here = '"$staged/$tree/" "$there/"'
         return (
             f"copy_staged() {{ {words(keep_younger=False)} {small} {all_trees}; }}\n"
             f"prove_staged() {{ {proof} {small} {all_trees}; }}\n"
+            f'copy_laid() {{ {words()} {at_once} "$@" "$laid/" /; }}\n'
+            f'check_laid() {{ {proof} {at_once} "$laid/" /; }}\n'
             "rsync_of_tree() {\n    kind=$1\n    shift\n    kept=\n"
             '    (enter_tree "$there") || return 1\n'
             '    if [ -n "$attributes" ] && grep -qx "$tree" "$state/capable"; then kept=$attributes; fi\n'

@@ -20,12 +20,15 @@ some_trees() { # of the numbers on standard input
 }
 made() {
     all_trees >"$work/all" || exit 1
+    before=$(umask)
+    umask 077
     while IFS= read -r tree; do
         there=${tree#* } tree=${tree%% *}
-        [ -d "$there" ] || (enter_tree "$there" make) || exit 1
+        [ -d "$there" ] || (umask "$before"; enter_tree "$there" make) || exit 1
         # rsync would go on without a log that it cannot write, and what it copied would look like mail of the new host.
-        (umask 077; : >>"$state/copied-$tree.log") || exit 1
+        : >>"$state/copied-$tree.log" || exit 1
     done <"$work/all"
+    umask "$before"
     farm "$target" "$(($(wc -l <"$work/all")))" <"$work/all" || exit 1
 }
 unnamed() { sed -z '/^\.\/[0-9]*\/*$/d'; } # the links to the trees are told with a slash

@@ -2,9 +2,9 @@
 
 An rsync for each tree costs a session between the hosts and some ten processes, so a hundred changes in as many trees
 would take many times what they take in one. Instead the old host's folder of links to the trees is one source; what
-comes stands in a folder of root's, and a local rsync lays it into each tree. What is large goes to its tree by an rsync
-of its own, which sends no more than what differs. The proof goes the same way: what came is compared with the old host
-by one rsync, and with each tree by a local one; what cannot be proved so is compared by the tree's own.
+comes stands in a folder of root's, and local rsyncs lay it into the trees (see laying). What is large goes to its tree
+by an rsync of its own, which sends no more than what differs. The proof goes the same way: what came is compared with
+the old host by one rsync, and with the trees by local ones; what cannot be proved so is compared by the tree's own.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ staged_sorted() { # of the lists of the trees makes two: of what stands in the f
 one_came() { plain <"$work/came/$tree" | rsync_of_tree "$@"; }
 one_rest() { plain <"$work/rest/$tree" | rsync_of_tree "$@"; }
 staged_copied() { # options: lays what came into the trees, and brings the rest
-    each_tree one_came laid "$@" <"$work/came.trees" || return
+    laid_copied "$@" && each_tree one_came laid "$@" <"$work/alone.trees" || return
     each_tree one_rest listed "$@" <"$work/rest.trees"
     ended_with=$?
     { cat "$work/printed-staged"; find "$work/each" -name '*.out' -exec cat {} +; } 2>/dev/null | streams_figures
@@ -73,8 +73,8 @@ staged_proved() { # of the names in a file: prints what differs, as lines of the
     prove_staged <"$1" >"$work/differs" 2>/dev/null && staged_sorted || return 1
     # What differs by now from what came is for its tree's own rsync to tell.
     if [ -s "$work/differs" ]; then return 1; fi
-    each_tree one_came checked <"$work/came.trees" || exit
-    differing <"$work/came.trees"
+    laid_checked && each_tree one_came checked <"$work/alone.trees" || exit
+    differing <"$work/alone.trees"
     each_tree one_rest proof <"$work/rest.trees" || exit
     differing <"$work/rest.trees"
 }

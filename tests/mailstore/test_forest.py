@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import stat
 import subprocess
 import time
@@ -12,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from migrator.mailstore import arrivals, forest, rsync, staged
+from migrator.mailstore import arrivals, forest, laying, rsync, staged
 from migrator.mailstore.copying_script import CANNOT_TELL, FOREIGN, TOO_MANY
-from migrator.mailstore.entering import SAID
+from migrator.mailstore.entering import ENTER, SAID
 from migrator.mailstore.excludes import prune
 from migrator.mailstore.forest_pass import ForestPass
 from migrator.mailstore.look import old_functions, old_head
@@ -40,6 +41,7 @@ class Wood:
 
     root: Path
     state: str
+    plain: bool = False  # whether folders have names that are told from the root folder
 
     def __post_init__(self) -> None:
         for name in ("bin", "there", "here"):
@@ -47,7 +49,9 @@ class Wood:
         self.trees = {
             index: SyncTree(
                 f"{self.root}/there/t {index}{BLANKS.get(index, '')}/",
-                f"{self.root}/here/to it's {index}{BLANKS.get(index, '')}",
+                f"{self.root}/here/web{index}/mail/"
+                if self.plain
+                else f"{self.root}/here/to it's {index}{BLANKS.get(index, '')}",
                 ("bak", "/top") if index == 1 else ("*.lock",),
             )
             for index in range(COUNT)
@@ -129,9 +133,9 @@ def _kept(facts: tuple[object, ...]) -> tuple[object, ...]:
     return kind, mode, int(str(modified)) // 10**9 if kind == stat.S_IFDIR else modified, content
 
 
-@pytest.fixture
-def wood(tmp_path: Path) -> Wood:
-    return Wood(tmp_path, f"{tmp_path}/state")
+@pytest.fixture(params=["odd names", "plain names"])
+def wood(request: pytest.FixtureRequest, tmp_path: Path) -> Wood:
+    return Wood(tmp_path, f"{tmp_path}/state", plain=request.param == "plain names")
 
 
 @pytest.fixture
@@ -455,7 +459,7 @@ def test_other_trees_under_the_same_numbers_are_looked_at_as_a_whole(copied: Woo
 
 def test_mail_that_stood_in_a_target_before_is_compared_by_contents(wood: Wood) -> None:
     target = Path(wood.trees[2].target)
-    target.mkdir()
+    target.mkdir(parents=True)
     (target / "mbox").write_text("BOX 2")
     seen = (source(wood, 2) / "mbox").stat()
     os.utime(target / "mbox", ns=(seen.st_atime_ns, seen.st_mtime_ns))
@@ -507,3 +511,101 @@ def test_what_stays_behind_of_two_thousand_trees_that_differ_is_an_argument_that
         {"bak/x", "web/x", "own/x", "a.tmp", "u/bak", "mbox"},
     )
     assert set(done.stdout.split()) == {f"{index}/{name}" for index in numbers for name in kept[index % 3]}
+
+
+def counted(wood: Wood) -> None:
+    """Have every rsync of the new host leave a line of what it was told."""
+    real = shutil.which("rsync")
+    program(wood.root / "bin/rsync", f'#!/bin/sh\necho "$*" >>"$HOME/ran"\nexec {real} "$@"\n')
+
+
+def ran(wood: Wood) -> list[str]:
+    """Return what the rsyncs between folders of the new host were told since the last time."""
+    path = wood.root / "ran"
+    lines = [line for line in path.read_text().splitlines() if "/state/unit/" in line and " -e " not in line]
+    path.unlink()
+    return lines
+
+
+@pytest.fixture
+def rooted(tmp_path: Path) -> Wood:
+    """Trees that are equal, in folders that root alone can put elsewhere."""
+    wood = Wood(tmp_path, f"{tmp_path}/state", plain=True)
+    wood.succeed(wood.planned().whole())
+    wood.succeed(wood.planned(delete=True).whole())
+    counted(wood)
+    return wood
+
+
+def test_what_came_is_laid_into_all_trees_by_one_rsync_and_compared_by_one(rooted: Wood) -> None:
+    change(rooted)
+    rooted.succeed(rooted.planned(delete=True).changed())
+    (laid,) = ran(rooted)
+    assert laid.endswith("/state/unit/laid/ /")
+    rooted.expect_equal()
+    assert rooted.differences() == {}
+    (checked,) = ran(rooted)
+    assert "--dry-run" in checked
+    assert checked.endswith("/state/unit/laid/ /")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="gives a folder to a user")
+@pytest.mark.parametrize("how", ["others", "owner", "link"])
+def test_a_tree_that_a_user_could_put_elsewhere_is_laid_by_itself(rooted: Wood, how: str) -> None:
+    change(rooted)
+    (source(rooted, 8) / "fresh box").write_text("new")
+    above = Path(rooted.trees[5].target).parent
+    if how == "others":
+        above.chmod(0o777)
+    elif how == "owner":
+        os.chown(above, 65534, -1)
+    else:
+        above.rename(rooted.root / "here/real")
+        above.symlink_to("real")
+    rooted.succeed(rooted.planned(delete=True).changed())
+    alone, laid = sorted(ran(rooted), key=lambda line: line.endswith(" /"))
+    assert alone.endswith(f"/staged/5/ {rooted.trees[5].target}/".replace("//", "/"))
+    assert laid.endswith("/laid/ /")
+    rooted.expect_equal()
+
+
+def test_a_link_that_stands_in_a_tree_in_place_of_a_folder_leads_nothing_elsewhere(rooted: Wood) -> None:
+    change(rooted)
+    outside, box = rooted.root / "outside", Path(rooted.trees[5].target) / "u1/Maildir/new"
+    outside.mkdir()
+    box.rename(rooted.root / "aside")
+    box.symlink_to(outside)
+    # Others have changed it, which is seen; so it has to have been done behind that.
+    script = rooted.planned().changed().replace('if [ -s "$work/foreign" ]', "if false")
+    rooted.run(script)
+    assert list(outside.iterdir()) == []
+
+
+def test_a_pass_that_ends_while_it_lays_has_logged_what_it_laid(rooted: Wood) -> None:
+    (source(rooted, 5) / "u1/Maildir/new/a\\#1").write_text("new")
+    change(rooted)
+    script = rooted.planned(delete=True).changed()
+    done = rooted.run(script.replace("copy_laid() {", "copy_laid() {\n    return 11\n"))
+    assert done.returncode == 11
+    log = Path(rooted.state, "unit/copied-5.log").read_text()
+    found = (source(rooted, 5) / "u1/Maildir/new/2\n2").stat()
+    moment = time.strftime("%Y/%m/%d-%H:%M:%S", time.gmtime(found.st_mtime))
+    assert f" {moment} {found.st_size} |>f+++++++++|u1/Maildir/new/2\\#0122\n" in log
+    assert "|u1/Maildir/new/a\\#134#1\n" in log
+
+
+@pytest.mark.parametrize("shell", [("dash",), ("bash", "--posix"), ("busybox", "sh")], ids=" ".join)
+def test_any_shell_and_awk_tells_which_trees_root_alone_can_put_elsewhere(
+    tmp_path: Path, shell: tuple[str, ...]
+) -> None:
+    if shutil.which(shell[0]) is None:
+        pytest.skip(f"there is no {shell[0]}")
+    for name in ("a/b", "a/c", "open/d", "e f"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "open").chmod(0o777)
+    (tmp_path / "link").symlink_to("a")
+    names = ("a/b/", "a/c", "open/d", "e f", "link/b", "a/gone", "a/./b")
+    asked = "".join(f"{number} {tmp_path}/{name}\n" for number, name in enumerate(names))
+    script = f"work={tmp_path} attributes=\n{ENTER}{laying.FUNCTIONS}\nrooted\n"
+    done = subprocess.run([*shell, "-c", script], input=asked, capture_output=True, text=True, check=True)
+    assert done.stdout == f"0 {tmp_path}/a/b\n1 {tmp_path}/a/c\n"
