@@ -50,6 +50,18 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Together:
+    """Trees that passes look at together: their numbers, the list of them, and find's words for what is left out.
+
+    The folder `new-trees` in the state holds a link to each of them, and `new-trees.list` is the list then.
+    """
+
+    numbers: frozenset[int]
+    listed: str
+    prune: str
+
+
+@dataclass(frozen=True, slots=True)
 class Arrivals:
     """What a look found: its time on the new host (seconds since 1970, 0 where it was not told), and the files."""
 
@@ -92,7 +104,12 @@ def forget_script(name: str, state: str = STATE) -> str:
 
 
 def look_script(
-    name: str, targets: Sequence[Target], *, interrupted: bool = False, state: str = STATE
+    name: str,
+    targets: Sequence[Target],
+    *,
+    interrupted: bool = False,
+    together: Together | None = None,
+    state: str = STATE,
 ) -> str:
     """Return the inspecting script that prints the time, then the mail files that no pass of this migration left so.
 
@@ -101,13 +118,17 @@ def look_script(
     the host was started anew. It was brought where the log of rsync names it with its modification time and size.
     Mail is told by what it is, wherever it stands: an mbox (also of a spool that is spread over folders, or in a
     home), a message of a Maildir, of MH or of dbox. Of one tree MOST files are named. With `interrupted` nothing is
-    looked at unless a pass was begun and did not end.
+    looked at unless a pass was begun and did not end. Of the trees of `together` those are passed over into which
+    nothing came at all, for a look at one takes some ten processes.
     """
     here = folder(name, state)
     only = f"[ -e {here}/copying ] || exit 0\n" if interrupted else ""
+    many = together.numbers if together else frozenset()
     looks = "".join(
-        f"look {shlex.quote(target.path.rstrip('/'))} {log_path(name, index, state)} "
-        f"{shlex.quote('./*/*' if target.spool else '*')} {shlex.quote(_prune(target))} || exit 1\n"
+        (f"case $came in all|*' {index} '*) " if index in many else "")
+        + f"look {shlex.quote(target.path.rstrip('/'))} {log_path(name, index, state)} "
+        f"{shlex.quote('./*/*' if target.spool else '*')} {shlex.quote(_prune(target))} || exit 1"
+        + (" ;; esac\n" if index in many else "\n")
         for index, target in enumerate(targets)
     )
     return (
@@ -115,7 +136,17 @@ def look_script(
         f"if [ -e {here}/copied ]; then\n"
         f"    started=$(cat {here}/copied)\n    moved=$(($({_STARTED}) - ${{started:-0}}))\n"
         f"    if [ $moved -ge -2 ] && [ $moved -le 2 ]; then newer='-newercm {here}/copied'; fi\nfi\n"
-        f"compare={shlex.quote(_COMPARE)}\nwhole={shlex.quote(_WHOLE)}\n{OURS}{_LOOK}{looks}exit 0\n"
+        f"compare={shlex.quote(_COMPARE)}\nwhole={shlex.quote(_WHOLE)}\n{OURS}{_LOOK}"
+        f"{_together(together, here) if together else ''}{looks}exit 0\n"
+    )
+
+
+def _together(together: Together, here: str) -> str:
+    return (
+        f"listed={shlex.quote(together.listed)}\nbelow={shlex.quote(together.prune)}\n"
+        f"which={shlex.quote(_WHICH)}\n{_CAME}came=all\n"
+        f'if [ -n "$newer" ] && printf \'%s\' "$listed" | cmp -s - {here}/new-trees.list; then\n'
+        f"    came=$(cd {here}/new-trees && came) || came=all\nfi\n"
     )
 
 
@@ -182,6 +213,34 @@ END {
         base = substr(path, 1, length(path) - 3)
         if (!((base "cur") in there && (base "new") in there && (base "tmp") in there)) print path
     }
+}
+"""
+
+# In the folder of the links: prints the numbers of the trees that a look may find something in, each between blanks.
+_CAME = r"""came() {
+    words="$below \( -type d \( -name cur -o -name new \) -links 2 ! $newer \) -printf 'old %p\0' -prune -o \
+        -type d \( -name cur -o -name new -o -name tmp \) -printf 'new %p\0' -o \
+        -type f -size +0 ! -name '.*' $newer -printf 'came %p\0'"
+    { printf '%s' "$listed" | sed 's/ .*/\//; s/^/.\//' |
+        words=$words xargs sh -c 'eval "exec find \"\$@\" $words"' sh 2>/dev/null
+      printf 'done %s\0' $?; } | tr '\n\000' '\001\n' | awk "$which"
+}
+"""
+
+_WHICH = r"""
+function number(path) { sub(/^[.][\/]+/, "", path); sub(/\/.*/, "", path); return path }
+{ state = $1; sub(/^[^ ]* /, "") }
+state == "done" { fine = $0 == "0"; next }
+state == "came" { found[number($0)]; next }
+{ there[$0]; if (state == "old") old[$0] }
+END {
+    if (!fine) exit 1
+    for (path in old) {
+        base = substr(path, 1, length(path) - 3)
+        if (!((base "cur") in there && (base "new") in there && (base "tmp") in there)) found[number(path)]
+    }
+    for (tree in found) printf " %s ", tree
+    print ""
 }
 """
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrator.hosts.script import inspecting
-from migrator.mailstore import arrivals
+from migrator.mailstore import arrivals, forest
 from migrator.mailstore.arrivals import Arrivals, Target
 from tests.hosts.shell import SHELLS, run
 
@@ -377,6 +377,89 @@ class TestMarks:
         (host.state / "another").mkdir()
         host.perform(arrivals.forget_script(NAME, str(host.state)))
         assert [path.name for path in host.state.iterdir()] == ["another"]
+
+
+class TestTogether:
+    """Trees of which a pass has made links, in a folder of its state."""
+
+    def looked(self, host: NewHost, *, listed: str = "") -> tuple[set[str], set[str]]:
+        """Return into which of the trees it is looked, and what is found."""
+        targets = [Target(f"{host.root}/{name}/", spool=False) for name in ("web0", "web1", "web 2", "web3")]
+        links = host.folder / "new-trees"
+        links.mkdir(exist_ok=True)
+        told = "".join(f"{index} {targets[index].path.rstrip('/')}\n" for index in (1, 2, 3))
+        (host.folder / "new-trees.list").write_text(listed or told)
+        for index in (1, 2, 3):
+            Path(targets[index].path).mkdir(exist_ok=True)
+            if not (links / str(index)).is_symlink():
+                (links / str(index)).symlink_to(targets[index].path.rstrip("/"))
+        script = arrivals.look_script(
+            NAME,
+            targets,
+            together=arrivals.Together(frozenset((1, 2, 3)), told, forest.prune({}, "")),
+            state=str(host.state),
+        )
+        told_too = script.replace("look() {", 'look() {\n    echo "$1" >&2')
+        done = run(host.shell, inspecting(told_too))
+        assert done.returncode == 0, done.stderr
+        found = arrivals.parse(done.stdout).paths
+        inside = {str(Path(line).relative_to(host.root)) for line in done.stderr.split("\n") if line}
+        return inside, {str(Path(path).relative_to(host.root)) for path in found}
+
+    @pytest.fixture
+    def still(self, host: NewHost) -> NewHost:
+        """Trees that a pass has filled, and nothing since."""
+        for number in ("web1", "web 2", "web3"):
+            for name in ("cur", "new", "tmp"):
+                (host.root / number / "u/Maildir" / name).mkdir(parents=True)
+            (host.root / number / "u/Maildir/cur/1:2,S").write_text("mail")
+            (host.root / number / "u/cur").mkdir()
+            (host.root / number / "u/cur/no message").write_text(MBOX)
+        time.sleep(0.1)
+        host.begin()
+        host.end()
+        return host
+
+    def test_nothing_is_looked_at_where_nothing_came(self, still: NewHost) -> None:
+        inside, found = self.looked(still)
+        # A folder called cur that is no Maildir's tells nothing of the files in it.
+        assert (inside, found) == ({"web0", "web1", "web 2", "web3"}, set())
+        for number in ("web1", "web 2", "web3"):
+            (still.root / number / "u/cur").rename(still.root / number / "u/kept")
+        assert self.looked(still) == ({"web0"}, set())
+
+    @pytest.mark.parametrize(
+        "path", ["web 2/u/Maildir/new/2", "web 2/u/kept", "web 2/mbox\n2", "web 2/u/cur/no message"]
+    )
+    def test_a_tree_that_something_came_into_is_looked_at(self, still: NewHost, path: str) -> None:
+        for number in ("web1", "web 2", "web3"):
+            if "cur/" not in path or number != "web 2":
+                (still.root / number / "u/cur").rename(still.root / number / "u/old")
+        still.deliver(path, MBOX)
+        assert self.looked(still) == ({"web0", "web 2"}, {path})
+
+    def test_all_are_looked_at_where_the_links_are_of_other_trees(self, still: NewHost) -> None:
+        inside, _ = self.looked(still, listed="1 /elsewhere\n")
+        assert inside == {"web0", "web1", "web 2", "web3"}
+
+    def test_all_are_looked_at_where_one_cannot_be(self, still: NewHost) -> None:
+        (still.root / "web1").rename(still.root / "moved")
+        self.looked(still)
+        (still.root / "web1").rmdir()
+        (still.root / "web1").symlink_to("nowhere")
+        (still.folder / "new-trees/1").unlink()
+        (still.folder / "new-trees/1").symlink_to(still.root / "gone")
+        targets = [Target(f"{still.root}/web3/", spool=False)]
+        listed = f"1 {still.root}/web3\n"
+        (still.folder / "new-trees.list").write_text(listed)
+        script = arrivals.look_script(
+            NAME,
+            [*targets, *targets],
+            together=arrivals.Together(frozenset((1,)), listed, ""),
+            state=str(still.state),
+        )
+        done = run(still.shell, inspecting(script.replace("look() {", 'look() {\n    echo "$1" >&2')))
+        assert done.stderr == f"{still.root}/web3\n" * 2
 
 
 def test_a_find_that_cannot_compare_change_times_fails_the_look(tmp_path: Path) -> None:

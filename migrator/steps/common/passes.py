@@ -134,7 +134,9 @@ def guard(context: Context, *, interrupted: bool = False) -> int | None:
 
 def _look(context: Context, *, interrupted: bool) -> arrivals.Arrivals:
     found = context.new.inspect(
-        arrivals.look_script(context.plan.name, _targets(context), interrupted=interrupted)
+        arrivals.look_script(
+            context.plan.name, _targets(context), interrupted=interrupted, together=_together(context)
+        )
     )
     if found.status != 0:
         raise CommandFailed(
@@ -169,6 +171,15 @@ def _own_mail(paths: tuple[str, ...]) -> Refused:
         f"{REDELIVERY}. --force {OVERWRITE} gives these files up",
         lifted_by=OVERWRITE,
     )
+
+
+def _together(context: Context) -> arrivals.Together | None:
+    spool = context.plan.old.mail_spool
+    many = forest.together(dict(enumerate(context.plan.sync)), spool, spared=spared_of(context).inside)
+    if not many:
+        return None
+    listed = forest.listing({index: tree.target for index, tree in many.items()})
+    return arrivals.Together(frozenset(many), listed, forest.prune(many, spool))
 
 
 def _targets(context: Context) -> tuple[arrivals.Target, ...]:
