@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,8 +10,8 @@ from datetime import timedelta
 
 from migrator.mailstore.orchestration import Orchestration
 
-_LONGEST = 1_000_000
-"""Characters at the end of the file of passes that are read; twenty passes over a hundred trees take half of it."""
+_LONGEST = 4_000_000
+"""Characters at the end of the file of passes that are read; ten passes over two thousand trees take three quarters."""
 
 _WHOLE_NUMBER = re.compile("[0-9]{1,15}")
 _SECOND = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
@@ -25,6 +26,12 @@ _START = 0.3
 
 _ENTRY = 50e-6
 """Seconds that the sweep takes for each name of a tree: it looks at all twice, once to count what it would delete."""
+
+_TREE = 0.09
+"""Seconds that the sweep takes beside that for each tree of many: two rsyncs of it, of which some run at a time."""
+
+_TREE_COPIED = 0.01
+"""Seconds that a pass or a proof of many trees takes for each tree in which something changed."""
 
 _DELIVERY = 0.035
 """Seconds that the queue takes at the end for each change of the mailboxes while mail waited: half of them are mail."""
@@ -152,26 +159,29 @@ def predict(
     round_trip: float,
     orchestration: Orchestration,
     sessions: float = 0.0,
+    together: int = 0,
 ) -> Forecast | None:
     """Predict the cutover from the passes, and return what comes out.
 
     Given how many trees there are, the seconds that a command takes, what the cutover costs beside the copy, and in how
-    many seconds the sessions end that are open. Return None where a tree was passed over less than twice: nothing is
-    known yet of how it changes.
+    many seconds the sessions end that are open; `together` is how many of the trees are passed over at once, which
+    their first one tells. Return None where a tree was passed over less than twice: nothing is known yet of how it
+    changes.
     """
-    histories = [[one for one in passes if one.tree == tree] for tree in range(trees)]
+    told = _by_tree(passes)
+    histories = [told.get(tree, []) for tree in range(trees)]
     if any(len(history) < 2 for history in histories):
         return None
-    rate = _rate(passes)
-    start = _start(passes, rate)
+    rate = _rate(passes, together)
+    start = _start(passes, rate, together)
     entries = sum(history[-1].entries for history in histories)
     names = sum(max(one.entries for one in history) for history in histories)
-    between = names * _ENTRY + orchestration.sweeping + orchestration.seconds(round_trip)
+    between = names * _ENTRY + together * _TREE + orchestration.sweeping + orchestration.seconds(round_trip)
     copies, proofs, looks = [], [], []
     for history in histories:
         last = history[-1]
         share = between / _interval(history)
-        transfer = _transfer(last, share, rate, start)
+        transfer = _transfer(last, share, rate, start) + _apart(last, share, together)
         looks.append(last.look + last.compare)
         copies.append(looks[-1] + transfer)
         proofs.append(looks[-1] + (transfer if last.fetched * share >= 0.5 else 0.0))
@@ -199,12 +209,19 @@ def predict(
 
 def shrinking(passes: Sequence[Pass]) -> bool:
     """Return whether one more pass would make the final one notably shorter: each was by a fifth, so far."""
-    trees = {one.tree for one in passes}
-    histories = [[one for one in passes if one.tree == tree] for tree in trees]
+    histories = list(_by_tree(passes).values())
     if not histories or any(len(history) < 2 for history in histories):
         return True
     last, before = (sum(history[place].seconds for history in histories) for place in (-1, -2))
     return last < 0.8 * before
+
+
+def _by_tree(passes: Iterable[Pass]) -> dict[int, list[Pass]]:
+    """Return the passes of each tree, in their order."""
+    told: dict[int, list[Pass]] = {}
+    for one in passes:
+        told.setdefault(one.tree, []).append(one)
+    return told
 
 
 def _at_once(seconds: Sequence[float], whole: Sequence[bool]) -> float:
@@ -220,18 +237,33 @@ def _interval(history: Sequence[Pass]) -> float:
     return max(1.0, history[-1].begun - history[-2].begun)
 
 
-def _rate(passes: Iterable[Pass]) -> float:
+def _rate(passes: Iterable[Pass], together: int) -> float:
     """Return bytes a second, from the pass that moved most; 0 where none tells."""
     most = max(passes, key=lambda one: one.bytes, default=None)
     if most is None or most.bytes < _TELLING:
         return 0.0
-    return most.bytes / max(most.transfer, 0.001)
+    # A first copy of many trees takes an rsync for each, and the sweep two: the least of it is what the bytes take.
+    beside = together * _TREE / 2 if most.kind == "whole" else _apart(most, 1.0, together)
+    return most.bytes / max(most.transfer - beside, most.transfer / 5, 0.001)
 
 
-def _start(passes: Iterable[Pass], rate: float) -> float:
+def _apart(one: Pass, share: float, together: int) -> float:
+    """Return the seconds that it takes that a share of what a pass found is spread over trees, where those are many."""
+    if not together or one.kind == "whole":
+        return 0.0
+    return together * (1 - math.exp(-one.changes * share / together)) * _TREE_COPIED
+
+
+def _start(passes: Iterable[Pass], rate: float, together: int) -> float:
     """Return the seconds that a transfer takes beside its names and bytes: the least that a pass has shown."""
     shown = [
-        max(0.0, one.transfer - one.names * _CHANGE - (one.bytes / rate if rate else 0.0))
+        max(
+            0.0,
+            one.transfer
+            - one.names * _CHANGE
+            - (one.bytes / rate if rate else 0.0)
+            - _apart(one, 1.0, together),
+        )
         for one in passes
         if one.kind == "changed" and one.fetched
     ]

@@ -46,9 +46,16 @@ def one(begun: float = 0.0, tree: int = 0, kind: str = "changed", **figures: flo
     )
 
 
-def forecast(*passes: Pass, trees: int = 1, round_trip: float = 0.0, sessions: float = 0.0) -> Forecast:
+def forecast(
+    *passes: Pass, trees: int = 1, round_trip: float = 0.0, sessions: float = 0.0, together: int = 0
+) -> Forecast:
     found = predict(
-        passes, trees=trees, round_trip=round_trip, orchestration=ORCHESTRATION, sessions=sessions
+        passes,
+        trees=trees,
+        round_trip=round_trip,
+        orchestration=ORCHESTRATION,
+        sessions=sessions,
+        together=together,
     )
     assert found is not None
     return found
@@ -111,6 +118,26 @@ class TestPredict:
         slow = forecast(one(0), one(60, look=3.0))
         both = forecast(one(0), one(0, tree=1), one(60, look=3.0), one(60, tree=1), trees=2)
         assert both.copy == pytest.approx(slow.copy)
+
+    def test_many_trees_together_cost_what_changed_in_each_and_gather_more_while_they_are_swept(self) -> None:
+        passes = [one(0), one(300, fetched=60, transfer=1.03)]
+        single = forecast(*passes)
+        rest = [
+            one(begun, tree=tree, look=0, compare=0, transfer=0, entries=0)
+            for tree in range(1, 2000)
+            for begun in (0, 300)
+        ]
+        many = forecast(*passes, *rest, trees=2000, together=2000)
+        # In 300 s 60 names changed, so in the 180 s of the sweep nearly 40 do, of which few are of one tree.
+        assert many.copy - single.copy == pytest.approx(-0.2, abs=0.15)
+        assert many.proof == pytest.approx(many.copy)
+
+    def test_the_first_copy_of_many_trees_tells_the_rate_of_the_line_without_their_rsyncs(self) -> None:
+        first, then = one(0, kind="whole", transfer=110.0, bytes=200_000_000), one(60)
+        rest = [one(begun, tree=tree, look=0, entries=0) for tree in range(1, 2000) for begun in (0, 60)]
+        assert forecast(first, then).bytes_a_second == pytest.approx(200e6 / 110)
+        found = forecast(first, then, *rest, trees=2000, together=2000)
+        assert found.bytes_a_second == pytest.approx(200e6 / 22)
 
     def test_a_tree_that_is_looked_at_as_a_whole_comes_after_the_others(self) -> None:
         long = one(60, tree=1, kind="whole", look=0.0, compare=0.0, transfer=7.0)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from migrator.errors import Refused, StartOver
-from migrator.mailstore import arrivals
+from migrator.mailstore import arrivals, forest
 from migrator.mailstore.forecast import Forecast, parse, predict, shrinking
 from migrator.mailstore.orchestration import Cost, Orchestration
 from migrator.plan.shapes import Strategy
@@ -81,6 +81,7 @@ def forecast(context: Context) -> Forecast | None:
         round_trip=(here + there) / 2,
         orchestration=ORCHESTRATION[context.plan.cutover.strategy],
         sessions=sessions,
+        together=len(forest.together(dict(enumerate(context.plan.sync)), context.plan.old.mail_spool)),
     )
 
 
