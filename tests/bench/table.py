@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from tests.bench.inside.store import MEDIAN, SHRINK, SIGMA
 from tests.bench.measuring import FEW, Figures
+from tests.bench.trees import COUNT, ROWS, named
 from tests.bench.young import AGED, JUST_NOW, LARGE
 
 SIDES = ("recipe", "migrate")
@@ -119,6 +120,7 @@ def targets(figures: Figures) -> list[Target]:
             " times",
         ),
         Target(f"{LARGE}: not slower than the recipe's", ratio(figures, LARGE), 1.0, " of it"),
+        *_many(figures),
         Target("first copy: not slower than the recipe's", ratio(figures, "first copy"), 1.0, " of it"),
         Target(
             "predictions of both times within 30 %: in nine of ten runs",
@@ -137,6 +139,25 @@ def targets(figures: Figures) -> list[Target]:
         ),
         Target("`migrate --help`: under 0.25 s", start, 0.25, " s"),
     ]
+
+
+def _many(figures: Figures) -> list[Target]:
+    """Return the targets of a store that is many trees of the plan."""
+    many, single = named(COUNT), named(1)
+    slower = [
+        Target(
+            f"{what}, {many}: within 1.5 times of that {single}",
+            own(figures, f"{what}, {many}", f"{what}, {single}"),
+            1.5,
+            " times",
+        )
+        for what in ROWS
+    ]
+    told = [
+        Target(f"{row}, within 30 %", figures.median(row, "migrate"), 1.3, least=0.7)
+        for row in (f"{what}, {many}: real to predicted" for what in ("mail", "mailboxes"))
+    ]
+    return [*slower, *told]
 
 
 def ratio(figures: Figures, name: str) -> float | None:

@@ -15,6 +15,8 @@ COUNT = 2_000
 EACH = 20
 """Messages in each tree."""
 TURNS = 3
+LONG = 1800
+"""Seconds that a run may take: the sweep of thousands of trees takes minutes."""
 ROOT = "/srv/customers/"
 INSIDE = Path(__file__).with_name("inside") / "customers.py"
 FINAL = f"final pass and its proof, {FEW} changes"
@@ -45,7 +47,7 @@ def _plan(lab: Lab, number: int) -> None:
 def _measure(lab: Lab, figures: Figures, number: int, count: int) -> None:
     name = named(number)
     began = time.monotonic()
-    succeed(lab, "run", "--wait", "--until", "catch-up")
+    succeed(lab, "run", "--wait", "--until", "catch-up", seconds=LONG)
     figures.note(f"run until the copies of before are made, {name}", "migrate", time.monotonic() - began)
     seeds = iter(range(100))
     with ours(lab) as side:
@@ -56,7 +58,7 @@ def _measure(lab: Lab, figures: Figures, number: int, count: int) -> None:
             figures.note(f"final pass, {name}", "migrate", final)
             figures.note(f"{FINAL}, {name}", "migrate", final + side.verify())
     python(lab, "old", INSIDE, "change", str(count), str(FEW), str(next(seeds)))
-    succeed(lab, "run", "--yes", "--wait")
+    succeed(lab, "run", "--yes", "--wait", seconds=LONG)
     figures.note(f"mail waits, {name}", "migrate", between(lab, "relay", "open-to-old"))
     figures.note(f"mailboxes closed, {name}", "migrate", between(lab, "relay", "open-new"))
     told = json.loads(succeed(lab, "status", "--json"))["cutover"]
