@@ -165,10 +165,12 @@ class FakeDoor:
 
 
 class FakeMail:
-    """Port 25 of every address, answering every recipient with `answer`."""
+    """Port 25 of every address, answering every recipient with `answer`: all but those that exist nowhere are taken."""
 
     def __init__(self) -> None:
-        self.answer: Callable[[str, str], tuple[int, str]] = lambda address, recipient: (250, "2.1.5 Ok")
+        self.answer: Callable[[str, str], tuple[int, str]] = lambda address, recipient: (
+            (550, "5.7.1 Relaying denied") if recipient.endswith(".invalid") else (250, "2.1.5 Ok")
+        )
 
     def recipient(self, address: str, *, sender: str, recipient: str) -> tuple[int, str]:
         return self.answer(address, recipient)

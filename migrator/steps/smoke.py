@@ -11,6 +11,7 @@ from migrator import host_text
 from migrator.change import Change, HostName, Note, SendProbe, Undo
 from migrator.errors import SmtpError, VerifyFailed
 from migrator.net.smtp import received_hosts
+from migrator.sendmail.verification import verdict_on
 from migrator.steps.base import Context, Phase, Step
 from migrator.steps.common import port
 from migrator.steps.common.at_once import at_once
@@ -19,6 +20,8 @@ from migrator.steps.common.recipient import recipient_of
 FOREIGN = "nobody@relay-test.invalid"
 """A recipient that neither host may take from a stranger: .invalid exists nowhere (RFC 2606)."""
 _HOSTS: tuple[HostName, ...] = ("old", "new")
+_TAKEN = 2
+"""What a reply begins with by which a recipient is taken (RFC 5321 4.2.1)."""
 UNTOLD = "untold"
 """What stands in place of a message's token where none could be sent from this machine."""
 _ARRIVAL = 120  # seconds
@@ -54,7 +57,9 @@ class Smoke(Step):
             if f"smoke.{host}.foreign" not in context.memory:
                 yield Change(
                     f"ask the {host} host to relay for a stranger, which it has to refuse",
-                    SendProbe(address, sender, FOREIGN, token, expect="refused"),
+                    SendProbe(
+                        address, sender, _foreign(context, host, address, sender), token, expect="refused"
+                    ),
                     Undo.NOT_NEEDED,
                     {f"smoke.{host}.foreign": "refused"},
                 )
@@ -67,6 +72,23 @@ class Smoke(Step):
         """Find the message that was sent to the new host in a mailbox there. Raises VerifyFailed."""
         if context.memory["smoke.new"] != UNTOLD:
             _found(context, "new")
+
+
+def _foreign(context: Context, host: HostName, address: str, sender: str) -> str:
+    """Return the recipient for whom a host has to relay nothing; with a dot at its end where the name would be another.
+
+    Sendmail completes a name that the DNS does not know by the resolver's search list (op.me, `RES_DNSRCH`), where a
+    wildcard record (RFC 4592) makes one of the host's own domains of it; a dot at the end keeps it as it is.
+    """
+    try:
+        code, _ = context.mail.recipient(address, sender=sender, recipient=FOREIGN)
+    except SmtpError:
+        return FOREIGN
+    if code // 100 != _TAKEN:
+        return FOREIGN
+    verdict = verdict_on(context.reader(host).read("sendmail", "-bv", FOREIGN).stdout, FOREIGN)
+    completed = verdict is not None and verdict.user.lower().startswith(f"{FOREIGN}.")
+    return f"{FOREIGN}." if completed else FOREIGN
 
 
 def _to_send(context: Context, host: str) -> bool:

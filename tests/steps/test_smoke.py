@@ -58,6 +58,34 @@ class TestDialogues:
     def test_a_foreign_recipient_is_one_that_exists_nowhere(self) -> None:
         assert FOREIGN.endswith(".invalid")
 
+    @pytest.mark.parametrize(
+        ("told", "asked"),
+        [
+            (
+                "mailer relay, host mail.example.test., user nobody@relay-test.invalid.example.test",
+                f"{FOREIGN}.",
+            ),
+            ("mailer esmtp, host relay-test.invalid., user nobody@relay-test.invalid", FOREIGN),
+        ],
+    )
+    def test_a_name_that_the_search_list_completes_is_asked_for_as_it_is(
+        self, stage: Stage, told: str, asked: str
+    ) -> None:
+        stage.world.mail.answer = lambda _address, _recipient: (250, "2.1.5 Ok")
+        for host in (stage.old, stage.new):
+            host.on(r"^sendmail -bv nobody", f"{FOREIGN}... deliverable: {told}\n")
+        assert [change.do.recipient for change in stage.perform() if isinstance(change.do, SendProbe)] == [
+            "user01@example.test",
+            asked,
+        ] * 2
+
+    def test_a_host_that_refuses_is_asked_for_the_name_and_no_more(self, stage: Stage) -> None:
+        assert [change.do.recipient for change in stage.perform() if isinstance(change.do, SendProbe)] == [
+            "user01@example.test",
+            FOREIGN,
+        ] * 2
+        assert not any("-bv" in text for host in (stage.old, stage.new) for text in host.unanswered)
+
     def test_the_plan_says_who_writes_to_whom(self, stage: Stage) -> None:
         stage.plan(smoke=SmokePlan(recipient="info@example.test", sender="me@example.org"))
         probe = stage.perform()[0].do
