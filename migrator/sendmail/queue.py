@@ -12,6 +12,7 @@ import shlex
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from migrator.sendmail import addresses
 from migrator.sendmail.text_error import TextError
@@ -126,13 +127,19 @@ class QueuedMessage:
 
     def recipients_in(self, domains: Collection[str]) -> tuple[Recipient, ...]:
         """Given domains in any case, return the recipients that are in one of them."""
-        wanted = {domain.lower() for domain in domains}
+        wanted = _lower(domains if isinstance(domains, frozenset) else tuple(domains))
         return tuple(recipient for recipient in self.recipients if recipient.domain in wanted)
 
     @property
     def local_recipients(self) -> tuple[Recipient, ...]:
         """The recipients without a domain: mailboxes, programs and files of this host, aliases resolved."""
         return tuple(recipient for recipient in self.recipients if not recipient.domain)
+
+
+@lru_cache(maxsize=8)
+def _lower(domains: Collection[str]) -> frozenset[str]:
+    # Thousands of messages are asked for the same thousands of domains.
+    return frozenset(domain.lower() for domain in domains)
 
 
 def in_domains(domains: Collection[str]) -> str:

@@ -9,6 +9,7 @@ from migrator import host_text
 from migrator.errors import CommandFailed, Refused
 from migrator.sendmail import testmode
 from migrator.sendmail.text_error import TextError
+from migrator.steps.common.at_once import at_once
 from migrator.steps.common.passes import OVERWRITE, guard
 from migrator.steps.rules import tree_scripts
 from migrator.steps.rules.finding import Both, Finding, Look, some
@@ -24,13 +25,14 @@ def domains(both: Both) -> Iterator[Finding]:
     Asked of `sendmail -bt`, since local-host-names is not the only source of class w (cf/README).
     """
     wanted = both.context.plan.domains
-    foreign = [name for name in wanted if name not in _local_domains(both.new)]
+    here, there = at_once(lambda: _local_domains(both.new), lambda: _local_domains(both.old))
+    foreign = [name for name in wanted if name not in here]
     if foreign:
         advice = "put them into /etc/mail/local-host-names there, and restart Sendmail"
         yield both.new.failed("domains", f"not local on the new host: {some(foreign)}", advice)
     else:
         yield both.new.passed("domains", f"takes mail for {some(list(wanted))} as its own")
-    elsewhere = [name for name in wanted if name not in _local_domains(both.old)]
+    elsewhere = [name for name in wanted if name not in there]
     if elsewhere and not both.context.memory:
         text = f"not local on the old host, so their mailboxes are somewhere else: {some(elsewhere)}"
         yield both.old.warned("domains", text, "see that migration.domains names what the old host delivers")

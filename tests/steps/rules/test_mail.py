@@ -9,7 +9,7 @@ from migrator.hosts.base import Output
 from migrator.hosts.facts import Account
 from migrator.plan import SyncTree
 from migrator.steps.rules import mail
-from tests.fakes import make_facts
+from tests.fakes import FakeHost, make_facts
 from tests.steps.sound import CF, LOOK, MARK, both, brief, local, sound_world
 
 ACCOUNTS = make_facts().accounts
@@ -23,6 +23,21 @@ def test_a_domain_that_the_new_host_would_not_take_fails() -> None:
     assert brief([new, old]) == ["fail domains new", "warn domains old"]
     assert "example2.test" in new.text
     assert "example.test," not in new.text
+
+
+def test_thousands_of_domains_are_asked_for_at_once() -> None:
+    names = tuple(f"d{number}.example.test" for number in range(3000))
+    world = sound_world(domains=names)
+    asked: list[str] = []
+
+    def answer(host: FakeHost, _text: str) -> str:
+        asked.append(host.name)
+        return local(*names)
+
+    for host in (world.old, world.new):
+        host.on("^sendmail -bt", answer)
+    assert brief(list(mail.domains(both(world)))) == ["pass domains new"]
+    assert sorted(asked) == ["new", "old"]
 
 
 def test_a_domain_of_virtusertable_alone_is_local_too() -> None:
