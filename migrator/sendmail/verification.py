@@ -85,16 +85,22 @@ def astray_script(addresses: Sequence[str], route: str) -> str:
         raise TextError("an address that could be taken for two, or for an option")
     wanted = shlex.quote(f"... deliverable: {route}, user ")
     listed = "".join(f"{address}\n" for address in addresses)
-    return _ASTRAY.replace("@ROUTE@", wanted).replace("@ADDRESSES@", listed)
+    return _ASTRAY.replace("@ASK@", _ASK).replace("@ROUTE@", wanted).replace("@ADDRESSES@", listed)
 
+
+# Several at a time, each into a file of its own: two that write to one pipe would cut into each other's lines.
+_ASK = r"""tr '\n' '\000' <"$asked" |
+    xargs -0 -n 1000 -P "$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)" \
+        sh -c 'exec sendmail -bv "$@" >"$0.$$" 2>&1' "$asked"
+for said in "$asked".*; do [ ! -e "$said" ] || cat "$said"; done"""
 
 _ASTRAY = f"""(
 set +e
 asked=$(mktemp) || exit 70
-trap 'rm -f "$asked"' EXIT
+trap 'rm -f "$asked" "$asked".*' EXIT
 cat >"$asked" <<'{_HERE}'
 @ADDRESSES@{_HERE}
-tr '\\n' '\\000' <"$asked" | xargs -0 -n 1000 sendmail -bv 2>&1 |
+@ASK@ |
 awk -v route=@ROUTE@ '
     NR == FNR {{ asked[$0] = 1; order[++count] = $0; next }}
     {{
@@ -122,7 +128,9 @@ def refused_script(addresses: Sequence[str]) -> str:
     """
     if tuple(addresses) != askable(addresses):
         raise TextError("an address that could be taken for two, or for an option")
-    return _REFUSED.replace("@ADDRESSES@", "".join(f"{address}\n" for address in addresses))
+    return _REFUSED.replace("@ASK@", _ASK).replace(
+        "@ADDRESSES@", "".join(f"{address}\n" for address in addresses)
+    )
 
 
 def is_refusal(verdict: Verdict) -> bool:
@@ -137,10 +145,10 @@ _FOR_NOW = re.compile(
 _REFUSED = f"""(
 set +e
 asked=$(mktemp) || exit 70
-trap 'rm -f "$asked"' EXIT
+trap 'rm -f "$asked" "$asked".*' EXIT
 cat >"$asked" <<'{_HERE}'
 @ADDRESSES@{_HERE}
-tr '\\n' '\\000' <"$asked" | xargs -0 -n 1000 sendmail -bv 2>&1 |
+@ASK@ |
 awk '
     NR == FNR {{ asked[$0] = 1; next }}
     {{

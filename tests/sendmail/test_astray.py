@@ -51,6 +51,20 @@ SHELLS = ("dash", "bash", "busybox sh")
 
 
 @pytest.mark.parametrize("shell", SHELLS)
+def test_processes_that_answer_at_the_same_time_do_not_cut_into_each_others_lines(
+    folder: Path, shell: str
+) -> None:
+    # Each writes half a line, and the rest when the others have begun.
+    (folder / "sendmail").write_text(
+        "#!/bin/sh\nshift\nprintf '%s' \"${1%@*}\"\nsleep 0.3\nprintf '%s\\n' \"@${1#*@}... "
+        f'deliverable: {ROUTE}, user $1"\nshift\n'
+        f'for address do echo "$address... deliverable: {ROUTE}, user $address"; done\n'
+    )
+    done = ask(folder, shell, *(f"user{number}@example.test" for number in range(4000)))
+    assert (done.returncode, verification.parse_astray(done.stdout)) == (0, ())
+
+
+@pytest.mark.parametrize("shell", SHELLS)
 def test_one_user_who_stays_is_seen_among_many(folder: Path, shell: str) -> None:
     many = [f"user{number}@example.test" for number in range(2500)]
     done = ask(folder, shell, *many, "info@example.test", "team@example.test", "nosuch@example.test")

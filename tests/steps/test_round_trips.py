@@ -21,11 +21,11 @@ from migrator.steps.common import at_once, forecasting
 from tests.fakes import FakeHost
 from tests.steps.simulation import SimulatedExecutor, simulated
 
-LOOKS, CHANGES = 74, 12
+LOOKS, CHANGES = 77, 12
 """What a cutover under hold asks both hosts, from the first step after the copying ahead to the last."""
 
-IN_TURN = 47
-"""For how many of them it waits, one after the other."""
+IN_TURN = 49
+"""For how many of them it waits, one after the other; two of these come when mail has moved (smoke)."""
 
 
 class Turns:

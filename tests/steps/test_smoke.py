@@ -10,6 +10,7 @@ import pytest
 from migrator.change import SendProbe, Undo
 from migrator.errors import Refused, SmtpError, VerifyFailed
 from migrator.plan import SmokePlan
+from migrator.steps import smoke
 from migrator.steps.smoke import FOREIGN, Smoke
 from tests.fakes import NOON, FakeHost
 from tests.steps.stage import Stage, summaries
@@ -26,6 +27,14 @@ RELAYED = CLIENT.replace("client [192.0.2.99]", "mail.example.test [198.51.100.1
 @pytest.fixture
 def stage() -> Stage:
     return Stage(Smoke())
+
+
+@pytest.fixture(autouse=True)
+def asked_for_all(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return which hosts are asked for the way of every address: all of them go the right one."""
+    asked: list[str] = []
+    monkeypatch.setattr(smoke, "expect_route", lambda _context, host: asked.append(host))
+    return asked
 
 
 @pytest.fixture
@@ -114,6 +123,12 @@ class TestDialogues:
 class TestArrival:
     def test_both_messages_stand_on_the_new_host(self, sent: Stage) -> None:
         sent.verify()
+
+    def test_the_old_host_is_asked_for_the_way_of_every_address(
+        self, sent: Stage, asked_for_all: list[str]
+    ) -> None:
+        sent.verify()
+        assert asked_for_all == ["old"]
 
     def test_a_message_is_waited_for(self, sent: Stage) -> None:
         waits = [1, 2, 3]

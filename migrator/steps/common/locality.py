@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from migrator.change import HostName
 from migrator.errors import Refused
@@ -21,6 +21,9 @@ w: local; VirtHost: what virtusertable maps stays here; LDAPRoute: LDAP says whe
 
 PROBE = "migrate-no-such-user"
 """A local part that no host knows."""
+
+FEW = 200
+"""Of how many domains nobody in particular is asked for as well, and how many addresses stand for all of them."""
 
 MOST = 5000
 """How many addresses of names that every domain knows are asked for, besides each key of virtusertable."""
@@ -127,16 +130,25 @@ def addresses(context: Context, host: HostName, sources: Sources) -> tuple[str, 
         if not name.startswith("owner-")
     )
     names.update(dict.fromkeys(context.facts(host).accounts))
+    keys = recipients.mapped(table, domains, PROBE)
+    spread = recipients.spread(tuple(names), domains, MOST)
+    # Of thousands one address each tells the way: somebody's whom virtusertable does not name, or nobody's.
+    told = {address.partition("@")[2] for address in set(spread) - set(keys)} - set(domains[:FEW])
     return tuple(
         dict.fromkeys(
             (
-                *(f"{PROBE}@{domain}" for domain in domains),
+                *(f"{PROBE}@{domain}" for domain in domains if domain.lower() not in told),
                 f"{PROBE}+{recipients.DETAIL}@{domains[0]}",
-                *recipients.mapped(table, domains, PROBE),
-                *recipients.spread(tuple(names), domains, MOST),
+                *keys,
+                *spread,
             )
         )
     )
+
+
+def some_of(addresses: Sequence[str]) -> tuple[str, ...]:
+    """Return at most FEW of the addresses, from all over them."""
+    return tuple(addresses[:: -(-len(addresses) // FEW) or 1])
 
 
 def _below(domain: str, fixed: Collection[str], files: list[str]) -> bool:

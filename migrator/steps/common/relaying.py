@@ -101,8 +101,14 @@ def sources_of(context: Context, host: HostName) -> tuple[str, ...]:
 
 
 def expect_relay(context: Context, host: HostName) -> None:
-    """Raise VerifyFailed where a host's files do not route every domain to the other host, or are not loaded."""
-    _, found = at_once(lambda: expect_route(context, host), lambda: daemons.running(context.reader(host)))
+    """Raise VerifyFailed where a host's files do not route the domains to the other host, or are not loaded.
+
+    While mail waits no more is asked than tells that the files are those that were proved, address by address, before
+    they were loaded (`relayed`); `expect_route` asks for all once more.
+    """
+    _, found = at_once(
+        lambda: expect_route(context, host, least=True), lambda: daemons.running(context.reader(host))
+    )
     if found.stale_listeners or not found.listeners:
         raise VerifyFailed(
             f"the daemon that listens on the {host} host has not loaded the new configuration",
@@ -113,13 +119,17 @@ def expect_relay(context: Context, host: HostName) -> None:
         )
 
 
-def expect_route(context: Context, host: HostName) -> None:
-    """Raise VerifyFailed where the host's files do not route every address of the domains to the other host."""
+def expect_route(context: Context, host: HostName, *, least: bool = False) -> None:
+    """Raise VerifyFailed where the host's files do not route every address of the domains to the other host.
+
+    With `least`, some of the addresses stand for all of them.
+    """
     plan = context.plan
     hosts = _target(context, host)
     reader = context.reader(host)
     sources = read(context, host)
-    asked = locality.addresses(context, host, sources)
+    every = locality.addresses(context, host, sources)
+    asked = locality.some_of(every) if least else every
     astray, members = at_once(
         lambda: ask.astray(reader, asked, hosts), lambda: ask.class_members(reader, "w")
     )

@@ -117,6 +117,29 @@ class TestAsked:
             asked
         )
 
+    def test_of_thousands_of_domains_each_is_asked_for_once_and_the_first_for_nobody_too(
+        self, stage: Stage
+    ) -> None:
+        domains = tuple(f"d{number}.example.test" for number in range(6000))
+        stage.plan(domains=domains)
+        configured(stage, b"Kvirtuser hash -o /etc/mail/virtusertable\nO AliasFile=/etc/aliases\n")
+        # In the last domain virtusertable names everybody whom another table names.
+        keys = "".join(f"{name}@{domains[-1]}\tuser03\n" for name in ("root", "user01", "postmaster"))
+        stage.old.files["/etc/mail/virtusertable"] = keys.encode()
+        asked = locality.addresses(stage.context(), "old", read(stage.context(), "old"))
+        assert {one.partition("@")[2] for one in asked} == set(domains)
+        nobody = [one.partition("@")[2] for one in asked if one.startswith(f"{locality.PROBE}@")]
+        assert nobody == [*domains[: locality.FEW], domains[-1]]
+
+    def test_while_mail_waits_some_stand_for_all(self, stage: Stage) -> None:
+        every = tuple(f"user{number}@example.test" for number in range(12_345))
+        chosen = locality.some_of(every)
+        assert len(chosen) <= locality.FEW
+        assert chosen[0] == every[0]
+        assert every.index(chosen[-1]) > 12_000
+        assert locality.some_of(every[:7]) == every[:7]
+        assert locality.some_of(()) == ()
+
     def test_one_address_that_stays_fails_though_the_probe_passes(self, stage: Stage) -> None:
         stage.perform()
         configured(stage, b"Kvirtuser hash -o /etc/mail/virtusertable\n")
