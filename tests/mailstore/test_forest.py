@@ -359,6 +359,19 @@ def test_passes_before_the_last_one_bring_what_came_and_count_what_changed(copie
     copied.expect_equal()
 
 
+def test_folders_that_are_gone_go_with_all_that_was_in_them(copied: Wood) -> None:
+    for index in (4, 6):
+        (source(copied, index) / "u1/.Old/deep/er").mkdir(parents=True)
+        (source(copied, index) / "u1/.Old/deep/mbox").write_text("old")
+    copied.succeed(copied.planned(delete=True).changed())
+    copied.expect_equal()
+    for index in (4, 6):
+        shutil.rmtree(source(copied, index) / "u1/.Old")
+    copied.succeed(copied.planned(delete=True).changed())
+    copied.expect_equal()
+    assert copied.differences() == {}
+
+
 def test_a_proof_names_what_differs_by_its_tree(copied: Wood) -> None:
     change(copied)
     found = copied.differences()
