@@ -40,7 +40,10 @@ DryRun = Annotated[
     bool,
     typer.Option("--dry-run", help="Show every command, file difference and DNS update; change nothing."),
 ]
-Full = Annotated[bool, typer.Option("--full", help="With --dry-run: show also long files and scripts whole.")]
+Full = Annotated[
+    bool,
+    typer.Option("--full", help="With --dry-run: show also long files and scripts whole, and every tree."),
+]
 Until = Annotated[
     str | None,
     typer.Option(

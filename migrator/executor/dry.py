@@ -22,6 +22,8 @@ _AUTHINFO = re.compile(r"(\s*AuthInfo:\S*\s+)\S.*", re.IGNORECASE | re.DOTALL)
 
 _SHOWN = 20
 
+_COUNTED = 8  # of how many trees rsync is asked what a pass would copy
+
 FULL = "--full shows them"
 
 LONGEST = 40
@@ -100,7 +102,12 @@ class DryRunExecutor:
         return _indented(script)
 
     def _rsync(self, command: Rsync) -> str:
-        return "\n".join(self._pass(command, index) for index in command.trees)
+        # Each takes an rsync through this machine, and nobody reads two thousand lines a pass.
+        told = command.trees if self._longest is None else command.trees[:_COUNTED]
+        lines = [self._pass(command, index) for index in told]
+        if left := len(command.trees) - len(told):
+            lines.append(f"and so {left:,} more trees ({FULL})")
+        return "\n".join(lines)
 
     def _pass(self, command: Rsync, index: int) -> str:
         tree = self._plan.sync[index]

@@ -1,5 +1,7 @@
 """A dry run shows everything that would be done, and does nothing."""
 
+from dataclasses import replace
+
 import pytest
 
 from migrator.change import (
@@ -17,7 +19,7 @@ from migrator.change import (
 from migrator.errors import CommandFailed, VerifyFailed
 from migrator.executor import DryRunExecutor, copies
 from migrator.hosts.base import Output
-from migrator.plan import DnsPlan, Plan, Rfc2136Plan
+from migrator.plan import DnsPlan, Plan, Rfc2136Plan, SyncTree
 from tests.executor.test_live import STATS, Host
 from tests.fakes import make_plan
 
@@ -93,6 +95,27 @@ def test_rsync_tells_its_own_counts_or_why_it_cannot(monkeypatch: pytest.MonkeyP
     assert {"--dry-run", "--delete-after"} <= set(asked[0])
     monkeypatch.setattr(copies, "rehearse", lambda *_words, **_names: Output(12, "broken", "sh: no rsync"))
     assert "cannot tell yet" in executor().preview(Rsync((0,)))
+
+
+@pytest.mark.parametrize(("full", "counted"), [(False, 8), (True, 2000)])
+def test_of_thousands_of_trees_the_first_are_counted_unless_all_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch, full: bool, counted: int
+) -> None:
+    asked: list[str] = []
+
+    def rehearse(old: object, new: object, words: list[str], *, source: str, target: str) -> Output:
+        asked.append(source)
+        return Output(0, STATS, "")
+
+    monkeypatch.setattr(copies, "rehearse", rehearse)
+    trees = tuple(SyncTree(f"/srv/c{number}/", f"/srv/c{number}/") for number in range(2000))
+    hosts = {"old": Host("old"), "new": Host("new")}
+    plan = replace(make_plan(), sync=trees)
+    dry = DryRunExecutor(plan, hosts, notify=lambda _event: None, full=full)  # type: ignore[arg-type]
+    lines = dry.preview(Rsync(tuple(range(2000)))).split("\n")
+    assert len(asked) == counted
+    assert lines[7].startswith("rsync of /srv/c7/ ")
+    assert (lines[-1] == "and so 1,992 more trees (--full shows them)") is not full
 
 
 def test_differences_are_rsyncs_lines_and_its_failure_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
