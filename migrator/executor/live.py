@@ -171,7 +171,7 @@ class LiveExecutor:
 def _failed(message: str, host: str, output: Output) -> CommandFailed:
     if output.status == BUSY and "another script of this migration" in output.stderr:
         advice = "wait until it has ended (ps on that host shows it), and run the same command again"
-    elif rsync.NO_SPACE in output.stderr:
+    elif rsync.is_full(output.stderr):
         advice = rsync.FULL
     else:
         advice = "see to what it says, and run the same command again: it goes on from there"

@@ -45,6 +45,9 @@ FULL = (
 )
 """What to do about it."""
 
+# What dash says of its own echo and printf that could not write, whatever the system's reason was.
+_UNWRITTEN = re.compile(r"\b(?:echo|printf): I/O error")
+
 _ADVICE = {
     2: "the two rsyncs do not understand each other: bring the older one up to date",
     5: "the old host refused: see that its authorized_keys still has the line of this migration",
@@ -150,6 +153,11 @@ def broke_off(status: int, said: str) -> bool:
     return status in BROKEN and not cause(said)
 
 
+def is_full(said: str) -> bool:
+    """Return whether what a host said is what it says where a file system has no room left."""
+    return NO_SPACE in said or _UNWRITTEN.search(said) is not None
+
+
 def cause(said: str) -> str:
     """Return what to do where an end of rsync said why it ended, "" where it did not."""
     return next((cure for pattern, cure in _CAUSES if pattern.search(said)), "")
@@ -181,7 +189,7 @@ _CAUSES = (
 
 def advice(status: int, said: str = "") -> str:
     """Return what to do about an exit status of rsync (rsync(1), EXIT VALUES), given what it said."""
-    if NO_SPACE in said:
+    if is_full(said):
         return FULL
     if cure := cause(said):
         return cure

@@ -72,7 +72,7 @@ def messages(run: Running) -> list[str]:
 def test_an_unreadable_file(lab: Lab, outcome: Outcome, step: str) -> None:
     with scene(lab, rate=RATE) as stage:
         if step == "final-copy":
-            succeed(lab, "run", "--until", "presync")
+            succeed(lab, "run", "--yes", "--wait", "--until", "sweep")
         stage.readers.stop()
         lab.shell("old", f"chmod 600 {PRIVATE}")
         wrap_rsync(lab, SQUASHED)

@@ -106,3 +106,17 @@ def test_a_connection_that_broke_is_still_one() -> None:
     for said in ("", "rsync: connection unexpectedly closed (0 bytes received so far) [Receiver]"):
         assert all(rsync.broke_off(status, said) for status in rsync.BROKEN)
     assert not rsync.broke_off(11, "")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "rsync: write failed: No space left on device (28)",
+        "sh: 274: echo: echo: I/O error",
+        "printf: I/O error",
+    ],
+)
+def test_a_shell_that_could_not_write_a_line_names_a_full_disk_as_well(said: str) -> None:
+    assert rsync.advice(1, said) == rsync.FULL
+    assert rsync.is_full(said)
+    assert not rsync.is_full("rsync: read errors mapping: Input/output error (5)")
