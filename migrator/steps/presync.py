@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Iterator
 
+from migrator import host_text
 from migrator.change import Change
 from migrator.errors import VerifyFailed
+from migrator.hosts.base import Output
 from migrator.steps.base import Context, Phase, Step
 from migrator.steps.common.forecasting import MOST, converged
 from migrator.steps.common.passes import Scope, guard, one_pass
@@ -36,15 +40,28 @@ class Presync(Step):
 
     def verify(self, context: Context) -> None:
         """Raise VerifyFailed where a tree has not arrived at all."""
-        for tree in context.plan.sync:
-            if context.new.read("test", "-d", tree.target).status != 0:
-                raise VerifyFailed(
-                    f"{tree.target} does not exist after the copy",
-                    host="new",
-                    expected="the folder that rsync was told to fill",
-                    seen="no such folder",
-                    advice=f"see that {tree.source} exists on the old host",
-                )
+        trees = context.plan.sync
+        found = context.new.inspect(
+            "".join(
+                f"test -d {shlex.quote(tree.target)} || echo {index}\n" for index, tree in enumerate(trees)
+            )
+            + "true\n"
+        )
+        for index in _missing(found, len(trees)):
+            raise VerifyFailed(
+                f"{trees[index].target} does not exist after the copy",
+                host="new",
+                expected="the folder that rsync was told to fill",
+                seen=found.stderr.strip()[-300:] or "no such folder",
+                advice=f"see that {trees[index].source} exists on the old host",
+            )
+
+
+def _missing(output: Output, trees: int) -> list[int]:
+    """Return the numbers that were printed, of so many trees; where the host could not tell, that of the first."""
+    told = host_text.words(output.stdout)
+    missing = [int(word) for word in told if re.fullmatch("[0-9]{1,6}", word) and int(word) < trees]
+    return missing or [0] * (output.status != 0)
 
 
 def _key(number: int) -> str:

@@ -37,10 +37,33 @@ def test_after_an_interruption_only_the_passes_that_did_not_end_are_made(stage: 
 def test_a_tree_that_did_not_arrive_is_named(stage: Stage) -> None:
     stage.perform()
     stage.verify()
-    stage.new.on("^test -d /srv/mail/", Output(1, "", ""))
+    stage.new.on("^test -d .*test -d /srv/mail/ ", "1\n")
     with pytest.raises(VerifyFailed, match=r"/srv/mail/ does not exist after the copy") as failed:
         stage.verify()
     assert failed.value.host == "new"
+
+
+def test_a_host_that_cannot_tell_which_trees_arrived_is_no_proof_of_it(stage: Stage) -> None:
+    stage.perform()
+    stage.new.on("^test -d ", Output(2, "", "sh: cannot fork"))
+    with pytest.raises(VerifyFailed) as failed:
+        stage.verify()
+    assert failed.value.seen == "sh: cannot fork"
+
+
+def test_thousands_of_trees_are_asked_for_by_one_command(stage: Stage) -> None:
+    asked: list[str] = []
+
+    def answer(_host: FakeHost, text: str) -> str:
+        asked.append(text)
+        return ""
+
+    stage.perform()
+    stage.new.on("test -d", answer)
+    stage.plan(sync=tuple(SyncTree(f"/srv/c{n}/", f"/srv/it's c{n}/") for n in range(2000)))
+    stage.verify()
+    (script,) = asked
+    assert "test -d '/srv/it'\"'\"'s c1999/' || echo 1999\n" in script
 
 
 def test_the_spool_is_looked_into_by_any_of_its_names(stage: Stage) -> None:
