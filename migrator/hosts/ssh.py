@@ -52,6 +52,7 @@ class SshHost:
         self._opener = Opener(name, plan, sleep=sleep)
         self._transport: Transport | None = None
         self._opening = threading.Lock()
+        self._unreachable: HostError | None = None  # what the last attempt to open it failed with
         self._heard = -RECENT  # by the monotonic clock, when a command ended last
         self._greeting = ""
         self._shells = Shells(self._shell("-s"))
@@ -194,9 +195,17 @@ class SshHost:
         raise AssertionError("the loop returns or raises")
 
     def _connected(self) -> Transport:
+        unreachable = self._unreachable
         with self._opening:
             if self._transport is None or not self._transport.is_active():
-                self._transport = self._opener.open()
+                # Looks at once do not try in turn, each for as long as the first one did.
+                if self._unreachable is not None and self._unreachable is not unreachable:
+                    raise self._unreachable
+                try:
+                    self._transport = self._opener.open()
+                except HostError as error:
+                    self._unreachable = error
+                    raise
             return self._transport
 
     def _on(self, waiting: Channel, text: str, *, beat: bool = False) -> Running:
