@@ -55,6 +55,9 @@ CONNECT = Policy(attempts=5, total=60, first_wait=0.5, longest_wait=8)
 RECONNECT = Policy(attempts=60, total=120, first_wait=0.5, longest_wait=4)
 """Opening it again to a host that answered before: a line that is cut for half a minute, or a host that reboots."""
 
+UNREACHED = Policy(attempts=7, total=20, first_wait=0.5, longest_wait=4)
+"""Opening it to a host that was tried for all of its time before: what a run still has to do there when it ends."""
+
 COPY = Policy(attempts=3, total=7 * 86400, first_wait=5, longest_wait=20)
 """A pass of rsync whose connection broke: it goes on where it was, however many hours it took until then."""
 

@@ -13,7 +13,7 @@ from migrator.errors import HostError, HostKeyError
 from migrator.hosts.known_hosts import KnownHosts, display_name, fingerprint, read_known_hosts
 from migrator.hosts.ssh_config import Destination, resolve
 from migrator.plan import HostPlan
-from migrator.retry import CONNECT, RECONNECT
+from migrator.retry import CONNECT, RECONNECT, UNREACHED
 
 if TYPE_CHECKING:
     from fabric import Connection
@@ -91,6 +91,7 @@ class Opener:
                     raise self._wrong_pin(seen) from None
                 raise
             except _PassingError as error:
+                self._patience = UNREACHED
                 raise HostError(
                     f"the {self._name} host cannot be reached by ssh",
                     host=self._name,

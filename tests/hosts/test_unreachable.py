@@ -7,7 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from migrator import retry
 from migrator.errors import HostError
+from migrator.hosts.connection import Opener as RealOpener
 from migrator.hosts.ssh import SshHost
 from migrator.plan import HostPlan
 
@@ -55,3 +57,18 @@ def test_a_look_that_is_made_later_tries_anew(host: SshHost) -> None:
         with pytest.raises(HostError):
             host.read("mailq")
         assert tried(host) == number
+
+
+def test_what_was_tried_for_all_of_its_time_is_tried_for_a_short_one_when_the_run_ends() -> None:
+    waits: list[float] = []
+    # Nobody listens there, so each attempt fails at once.
+    opener = RealOpener("old", HostPlan("root@127.0.0.1:9", ("127.0.0.1",)), sleep=waits.append)
+    opener._patience = retry.RECONNECT
+    took = []
+    for _ in range(3):
+        waits.clear()
+        with pytest.raises(HostError, match="cannot be reached"):
+            opener.open()
+        took.append(sum(waits))
+    assert took[0] > 2 * retry.UNREACHED.total
+    assert took[1] == took[2] <= retry.UNREACHED.total
