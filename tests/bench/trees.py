@@ -52,11 +52,17 @@ def _measure(lab: Lab, figures: Figures, number: int, count: int) -> None:
     seeds = iter(range(100))
     with ours(lab) as side:
         for _ in range(TURNS):
-            figures.note(f"sweep, {name}", "migrate", side.copy("whole", delete=True)[0])
+            swept = side.copy("whole", delete=True)[0]
+            figures.note(f"sweep, {name}", "migrate", swept)
             python(lab, "old", INSIDE, "change", str(count), str(FEW), str(next(seeds)))
             final = side.copy(delete=True, trust=True)[0]
             figures.note(f"final pass, {name}", "migrate", final)
             figures.note(f"{FINAL}, {name}", "migrate", final + side.verify())
+        # What changes before the question, from which the cutover is predicted, takes as long as what changes after it.
+        side.copy()
+    python(lab, "old", INSIDE, "change", str(count), str(FEW), str(next(seeds)))
+    time.sleep(swept)
+    succeed(lab, "run", "--yes", "--wait", "--until", "sweep", seconds=LONG)
     python(lab, "old", INSIDE, "change", str(count), str(FEW), str(next(seeds)))
     succeed(lab, "run", "--yes", "--wait", seconds=LONG)
     figures.note(f"mail waits, {name}", "migrate", between(lab, "relay", "open-to-old"))
