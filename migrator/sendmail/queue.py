@@ -52,7 +52,7 @@ line ~ /^V/ { version = substr(line, 2) + 0; next }
   address = substr(line, 2)
   if (version) sub(/^[A-Za-z0-9]*:/, "", address)
   sub(/^</, "", address); sub(/>$/, "", address)
-  if (address ~ /^[A-Za-z0-9.!#$&'*+=?^_`{}~-]+@[A-Za-z0-9._-]+$/ && address !~ /!/) {
+  if (address ~ /^[A-Za-z0-9.!#$&'*+=?^_`{}~-]+@(\[[A-Za-z0-9.:]+\]|[A-Za-z0-9._-]+)$/ && address !~ /!/) {
     sub(/.*@/, "", address); sub(/\.+$/, "", address); address = tolower(address)
     if (address in known) next
     known[address] = 1
@@ -145,12 +145,21 @@ def _lower(domains: Collection[str]) -> frozenset[str]:
 def in_domains(domains: Collection[str]) -> str:
     """Given domains, return the expression that matches the line of a recipient in one of them, and few others.
 
-    Raise TextError for what is no domain.
+    An address literal (RFC 5321 4.1.3) is one as well. Raise TextError for what is no domain.
     """
     for domain in domains:
-        if not re.fullmatch(r"[A-Za-z0-9._-]+", domain):
+        if not is_domain(domain):
             raise TextError(f"{domain!r} is no domain")
-    return f"^R.*@({'|'.join(domain.replace('.', '[.]') for domain in domains)})"
+    return f"^R.*@({'|'.join(re.sub(r'[].[]', _literally, domain) for domain in domains)})"
+
+
+def is_domain(text: str) -> bool:
+    """Return whether a text is a domain, or an address literal, by which messages of a queue can be asked for."""
+    return re.fullmatch(r"[A-Za-z0-9._-]+|\[[A-Za-z0-9.:]+\]", text) is not None
+
+
+def _literally(found: re.Match[str]) -> str:
+    return "[.]" if found[0] == "." else f"\\{found[0]}"
 
 
 def reader_command(directories: Sequence[str], wanted: str) -> tuple[str, ...]:

@@ -175,6 +175,7 @@ def test_one_message_of_each_domain_tells_where_the_others_go(tmp_path: Path, aw
         (folder / f"qf{name}").write_text(f"V8\nS<s@x>\n{lines}H??R: x\n.\n")
     for number in range(300):
         (folder / f"hf{number}").write_text(f"V8\nS<s@x>\nRPFD:<u{number}@DEAD.example>\n.\n")
+        (folder / f"qf6{number}").write_text(f"V8\nS<s@x>\nRPFD:<u{number}@[IPv6:2001:db8::9]>\n.\n")
     (folder / "Qfold").write_text("T1\nSs@x\nRuser01\nHSubject: of version 0\n")
     command = queue.elsewhere_command([str(tmp_path / "mqueue")], ["Example.test"])
     environment = {"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"}
@@ -182,11 +183,24 @@ def test_one_message_of_each_domain_tells_where_the_others_go(tmp_path: Path, aw
     messages = queue.parse_dump(done.stdout.decode())
     told = {message.id for message in messages}
     assert {*ELSEWHERE, "old"} - {"ours"} == {one for one in told if not one.isdigit()}
-    assert len(told) == len(ELSEWHERE) + 1  # one of the 300, none of ours, and the one of version 0
+    # One of the 300 of each dead host, none of ours, and the one of version 0.
+    assert len(told) == len(ELSEWHERE) + 2
     assert done.stderr == b""
 
 
-@pytest.mark.parametrize("domain", ["", "a|b", "a\\.b", "a b", ".*"])
+def test_messages_for_an_address_literal_are_found_and_no_others(tmp_path: Path) -> None:
+    for name, address in (
+        ("own", "a@[192.0.2.10]"),
+        ("six", "a@[IPv6:2001:db8::1]"),
+        ("other", "a@[192a0.2.10]"),
+    ):
+        (tmp_path / f"qf{name}").write_text(f"V8\nS<s@x>\nRPFD:<{address}>\n.\n")
+    for literals, wanted in ((["[192.0.2.10]"], ["own"]), (["[ipv6:2001:db8::1]", "x.test"], ["six"])):
+        found = queue.parse_dump(read(tmp_path, wanted=queue.in_domains(literals)))
+        assert [message.id for message in found] == wanted
+
+
+@pytest.mark.parametrize("domain", ["", "a|b", "a\\.b", "a b", ".*", "[", "[]", "[a|b]", "[1.2.3.4", "1.2]"])
 def test_a_domain_is_no_expression(domain: str) -> None:
     with pytest.raises(TextError):
         queue.in_domains([domain])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Collection, Iterator, Sequence
 
@@ -50,11 +49,7 @@ def staying(context: Context, host: HostName = "old") -> tuple[QueuedMessage, ..
     if not (texts := _outside(found, domains)):
         return ()
     here = _ending_here(context, host, texts)
-    more = {
-        one.domain
-        for one in _recipients(found)
-        if one.text in here and re.fullmatch(r"[a-z0-9._-]+", one.domain)
-    }
+    more = {one.domain for one in _recipients(found) if one.text in here and queue.is_domain(one.domain)}
     if more := more - domains:
         # One message stood for its domain so far; here others of the domain may stay as well, or it alone may.
         found = tuple(dict.fromkeys((*found, *_read(context, host, sorted(more)))))
