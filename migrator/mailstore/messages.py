@@ -18,11 +18,13 @@ Marks = Counter[str]
 CHANGING = (
     "status|x-status|x-keywords|x-uid|x-imap|x-imapbase|content-length|lines|x-uidl|x-account-key"
     "|x-mozilla-[a-z0-9-]+|x-evolution(-[a-z-]+)?|x-kmail-[a-z-]+|x-vm-[a-z0-9-]+"
+    "|x-rmail-(attributes|keywords)|x-label"
 )
 """The headers that say nothing of a message but what was done with it, in lower case, as a regular expression.
 
 Servers write them (mbox(5); UW IMAP, docs/formats.txt; Dovecot, "Mbox Mailbox Format"; X-UIDL: Qpopper and other POP
-servers, RFC 1939, section 7), and programs that read the mailbox in its place (Mozilla, Evolution, KMail, VM).
+servers, RFC 1939, section 7), and programs that read the mailbox in its place (Mozilla, Evolution, KMail, VM, Rmail,
+and Mutt where one gives a label).
 """
 
 # Given a stream with its NULs as \003: `base` is the place of its first byte in the file, `end` the file's size.

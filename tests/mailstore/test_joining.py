@@ -56,6 +56,9 @@ class TestTheMessagesOfBothHosts:
                 "X-Evolution: 00000001-0010",
                 "X-Account-Key: account1",
                 "X-UID: 7\n 8",
+                "X-RMAIL-ATTRIBUTES: --E-----",
+                "X-RMAIL-KEYWORDS: work",
+                "X-Label: later",
             ),
         ],
     )

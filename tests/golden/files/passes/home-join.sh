@@ -88,7 +88,7 @@ BEGIN { ORS = "\001"; blank = 1; at = base + 0; end += 0 }
     if (header) {
         if (!/^[ \t]/) {
             name = tolower(substr($0, 1, 60))
-            left_out = (name ~ /^(status|x-status|x-keywords|x-uid|x-imap|x-imapbase|content-length|lines|x-uidl|x-account-key|x-mozilla-[a-z0-9-]+|x-evolution(-[a-z-]+)?|x-kmail-[a-z-]+|x-vm-[a-z0-9-]+):/)
+            left_out = (name ~ /^(status|x-status|x-keywords|x-uid|x-imap|x-imapbase|content-length|lines|x-uidl|x-account-key|x-mozilla-[a-z0-9-]+|x-evolution(-[a-z-]+)?|x-kmail-[a-z-]+|x-vm-[a-z0-9-]+|x-rmail-(attributes|keywords)|x-label):/)
             if (name ~ /^message-id:/) id = substr($0, 1, 120)
             if (name ~ /^x-imap/) based = 1
             if ($0 ~ /^Subject: DON'"'"'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA/) pseudo = 1
