@@ -276,14 +276,15 @@ def _each(reason: str, ids: Sequence[str], of: str = "") -> str:
 def _sizes(messages: Sequence[QueuedMessage]) -> str:
     """Return the script that prints the size of each message, by its number: that of its body and its control file.
 
-    The headers stand in the latter, with little else, and count for the host that takes the message (collect.c).
+    The headers stand in the latter, with little else, and count for the host that takes the message (collect.c). Names
+    are told whole: a pattern would read all of a folder that may hold 100,000 others, for each of the messages.
     """
     listed = "".join(f"{message.id} {message.folder}\n" for message in messages if message.folder)
     return (
         "while read -r number folder; do\n"
         '    for body in "$folder/df$number" "${folder%/qf}/df/df$number"; do\n'
         '        if [ -f "$body" ]; then\n'
-        '            size=$(cat "$folder"/[qh]f"$number" "$body" 2>/dev/null | wc -c | tr -d \' \')\n'
+        '            size=$(cat "$folder/qf$number" "$folder/hf$number" "$body" 2>/dev/null | wc -c | tr -d \' \')\n'
         '            printf \'body %s %s\\n\' "$number" "$size"\n'
         "        fi\n"
         f"    done\ndone <<'END_OF_THE_MESSAGES'\n{listed}END_OF_THE_MESSAGES\n"
