@@ -16,6 +16,7 @@ from migrator.mailstore.progress import (
     parse_size,
     parse_statistics,
 )
+from tests.hosts.shell import SHELLS
 
 STATS = """
 Number of files: 1,007 (reg: 1,004, dir: 3)
@@ -152,3 +153,11 @@ class TestAccount:
 def test_a_name_that_differs_is_told_whole_whatever_python_takes_for_a_blank(mark: str) -> None:
     items = (f">f.st...... a{mark}b", f">f.st...... {mark}c")
     assert parse_items("\n".join(items) + "\n") == items
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_whoever_tells_ends_with_a_command_that_ended_at_once(tmp_path: Path, shell: str) -> None:
+    often = f"for n in $(seq 400); do telling {tmp_path}/said false; done\n"
+    script = f"{progress.TELL}sizes=\ntrap 'exit 143' TERM\n{often}"
+    done = subprocess.run([shell, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")

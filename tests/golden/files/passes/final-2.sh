@@ -359,7 +359,8 @@ telling() { # file, command: what it prints goes into the file, its progress is 
     teller=$!
     "$@" >>"$printed"
     told=$?
-    kill $teller 2>/dev/null
+    # Not by a signal that is trapped here: between its fork and its first step the teller would drop it.
+    kill -s KILL $teller 2>/dev/null
     wait $teller 2>/dev/null
     # All of it is one line to awk, whose time grows with the square of a line's length.
     tail -c 4000 "$printed" >"$printed.end" && mv "$printed.end" "$printed"
