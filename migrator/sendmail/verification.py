@@ -88,7 +88,8 @@ def astray_script(addresses: Sequence[str], route: str) -> str:
     return _ASTRAY.replace("@ASK@", _ASK).replace("@ROUTE@", wanted).replace("@ADDRESSES@", listed)
 
 
-# Several at a time, each into a file of its own: two that write to one pipe would cut into each other's lines.
+# Several at a time, each into a file of its own: two that write to one pipe would cut into each other's lines. They
+# stand in a folder of root's, for whoever could put one beside them could answer for Sendmail.
 _ASK = r"""tr '\n' '\000' <"$asked" |
     xargs -0 -n 1000 -P "$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)" \
         sh -c 'exec sendmail -bv "$@" >"$0.$$" 2>&1' "$asked"
@@ -96,8 +97,9 @@ for said in "$asked".*; do [ ! -e "$said" ] || cat "$said"; done"""
 
 _ASTRAY = f"""(
 set +e
-asked=$(mktemp) || exit 70
-trap 'rm -f "$asked" "$asked".*' EXIT
+work=$(mktemp -d) || exit 70
+trap 'rm -rf "$work"' EXIT
+asked=$work/asked
 cat >"$asked" <<'{_HERE}'
 @ADDRESSES@{_HERE}
 @ASK@ |
@@ -144,8 +146,9 @@ _FOR_NOW = re.compile(
 
 _REFUSED = f"""(
 set +e
-asked=$(mktemp) || exit 70
-trap 'rm -f "$asked" "$asked".*' EXIT
+work=$(mktemp -d) || exit 70
+trap 'rm -rf "$work"' EXIT
+asked=$work/asked
 cat >"$asked" <<'{_HERE}'
 @ADDRESSES@{_HERE}
 @ASK@ |

@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+from tests.bench.domains import COUNT as DOMAINS
+from tests.bench.domains import domains
 from tests.bench.measuring import FILES, STORES, USERS, Figures, predictions, start_up, stores
 from tests.bench.table import page
 from tests.bench.trees import COUNT as TREES
@@ -45,7 +47,7 @@ def main() -> int:
     parser.add_argument("--scale", type=float, default=1.0, help=f"share of {FILES} messages (default: 1)")
     parser.add_argument(
         "--only",
-        choices=("start-up", "predictions", "young", "trees", *STORES),
+        choices=("start-up", "predictions", "young", "trees", "domains", *STORES),
         help="measure one part, and write no page",
     )
     parser.add_argument("-o", "--output", type=Path, default=PROJECT / "docs" / "performance.md")
@@ -71,6 +73,8 @@ def main() -> int:
         young(figures, max(1000, int(YOUNG * arguments.scale)))
     if arguments.only in (None, "trees"):
         trees(figures, max(20, int(TREES * arguments.scale)))
+    if arguments.only in (None, "domains"):
+        domains(figures, max(20, int(DOMAINS * arguments.scale)))
     if arguments.only is None or arguments.only in STORES:
         stores(figures, files, [arguments.only] if arguments.only else list(STORES))
     say(f"measured in {time.monotonic() - began:.0f} s")

@@ -51,6 +51,20 @@ SHELLS = ("dash", "bash", "busybox sh")
 
 
 @pytest.mark.parametrize("shell", SHELLS)
+def test_no_file_that_another_user_puts_beside_answers_for_sendmail(folder: Path, shell: str) -> None:
+    forged = f"info@example.test... deliverable: {ROUTE}, user info@example.test"
+    # Whoever waits for the name in /tmp, which all may write into, puts an answer beside it.
+    (folder / "mktemp").write_text(
+        f'#!/bin/sh\nmade=$(/usr/bin/mktemp "$@" -p {folder}) || exit\necho "{forged}" >"$made.0"\necho "$made"\n'
+    )
+    (folder / "mktemp").chmod(0o755)
+    done = ask(folder, shell, "info@example.test", *(f"user{number}@example.test" for number in range(300)))
+    assert done.returncode == 1
+    assert verification.parse_astray(done.stdout) == (Verdict("info@example.test", "local", "", "user03"),)
+    assert not [each for each in folder.iterdir() if each.is_dir()]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
 def test_processes_that_answer_at_the_same_time_do_not_cut_into_each_others_lines(
     folder: Path, shell: str
 ) -> None:
